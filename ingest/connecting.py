@@ -1,0 +1,56 @@
+"""From a Source row to its connector, with what this installation allows it to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from connectors import connect
+from connectors.base import Access, Connector
+from connectors.errors import ConfigError
+from ingest.models import Source, SourceStream
+
+
+def connector_for(source: Source, *, on_progress: Callable[[], None] | None = None) -> Connector:
+    """
+    Return the source's connector; `on_progress` is called while an answer comes in.
+
+    :raises ConfigError: if the stored settings do not fit the connector, or cannot be decrypted
+    """
+    access = Access(
+        private_hosts=settings.SYNC_PRIVATE_HOSTS,
+        file_roots=tuple(settings.SYNC_FILE_ROOTS),
+        on_progress=on_progress,
+    )
+    try:
+        credentials = source.credentials
+    except ImproperlyConfigured as error:
+        raise ConfigError(str(error)) from error
+    return connect(source.connector, config=source.config, credentials=credentials, access=access)
+
+
+def lay_out_streams(source: Source) -> list[SourceStream]:
+    """
+    Make a row for each stream the source offers and return all; rows that exist keep staff's settings.
+
+    :raises ConfigError: if the settings do not fit the connector
+    """
+    connector = connector_for(source)
+    try:
+        offered = connector.streams()
+    finally:
+        connector.close()
+    for stream in offered:
+        SourceStream.objects.get_or_create(
+            source=source,
+            name=stream.name,
+            defaults={
+                "kind": stream.kind,
+                "page_size": stream.page_size,
+                "schedule": stream.default_schedule,
+            },
+        )
+        SourceStream.objects.filter(source=source, name=stream.name).update(kind=stream.kind)
+    return list(source.streams.order_by("name"))

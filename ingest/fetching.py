@@ -1,0 +1,151 @@
+"""Fetching: one worker's turn at a job: page after page, until its slice is over or the writers fall behind."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from connectors.base import Connector, FetchRequest
+from connectors.base import Page as FetchedPage
+from connectors.base import Stream as OfferedStream
+from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
+from ingest import jobs, landing, leases
+from ingest.connecting import connector_for
+from ingest.leases import Lease, LeaseLost
+from ingest.models import CollectionJob
+from ingest.refining import pages_waiting
+
+log = logging.getLogger(__name__)
+
+RENEW_EVERY = 5.0  # seconds, while a long answer comes in
+
+
+class _Renewal:
+    """Renews the lease while bytes arrive, but not at each chunk."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.last = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self.last > RENEW_EVERY:
+            leases.renew(self.lease)
+            self.last = time.monotonic()
+
+
+def fetch_slice(
+    job_id: int, *, now: Callable[[], datetime], until: datetime, after_landing: Callable[[int], None]
+) -> int:
+    """
+    Claim the job and fetch pages until the slice ends, the stream ends, or too many pages wait.
+
+    `after_landing` hears how many pages waited before each new one. Whatever goes wrong ends on the
+    job's row. Returns how many pages landed; 0 also if the job was not to be had.
+    """
+    lease = leases.claim(job_id)
+    if lease is None:
+        return 0
+    job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
+    landed = 0
+    try:
+        connector = connector_for(job.source, on_progress=_Renewal(lease))
+        try:
+            offered = _offered(connector, job)
+            while _may_go_on(job, lease, now() < until):
+                after_landing(_land_next(job, lease, connector, offered))
+                landed += 1
+        finally:
+            connector.close()
+    except LeaseLost as lost:
+        log.warning("lease lost, nothing written", extra={"job": job_id, "reason": str(lost)})
+    except ConnectorError as error:
+        _note_failure(lease, error)
+    except (DatabaseError, InterfaceError):
+        # The lease runs out by itself if PostgreSQL is away; nothing of the page was written.
+        log.exception("database error while landing", extra={"job": job_id})
+        _note_failure(lease, TransientError("PostgreSQL was not available or refused the page; it will be fetched again."))
+    except SoftTimeLimitExceeded:
+        _note_failure(lease, TransientError("The source answered too slowly for one page; it will be tried again."))
+    except Exception as error:
+        log.exception("fetching failed", extra={"job": job_id})
+        _note_bug(lease, job, error)
+    return landed
+
+
+def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
+    try:
+        return connector.stream(job.stream.name)
+    except KeyError:
+        offered = ", ".join(stream.name for stream in connector.streams())
+        raise ConfigError(
+            f"{job.source.name} has no stream {job.stream.name!r} any more. It offers: {offered}. "
+            "Disable the stream or mend the source's config."
+        ) from None
+
+
+def _may_go_on(job: CollectionJob, lease: Lease, in_time: bool) -> bool:
+    """Look at the row once per page: was it cancelled, paused, done; and is there room for another page."""
+    job.refresh_from_db(from_queryset=CollectionJob.objects.select_related("source", "stream"))
+    if job.is_fetched or job.lease_token != lease.token:
+        return False
+    if job.cancel_requested:
+        jobs.end_fetching(lease, outcome=CollectionJob.Status.CANCELLED)
+        return False
+    if not in_time or job.source.is_paused or pages_waiting(job.pk) >= settings.MAX_PAGES_AHEAD:
+        jobs.release(lease)
+        return False
+    return True
+
+
+def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> int:
+    """Fetch one page outside any transaction, land it inside one; return how many pages waited before."""
+    started = time.monotonic()
+    page: FetchedPage = connector.fetch(offered, _request(job))
+    fetch_ms = int((time.monotonic() - started) * 1000)
+    waiting = pages_waiting(job.pk)
+    landing.land(job, lease, page, fetch_ms=fetch_ms)
+    if page.next_cursor is None:
+        jobs.end_fetching(lease)
+    else:
+        leases.renew(lease)
+    return waiting
+
+
+def _request(job: CollectionJob) -> FetchRequest:
+    is_incremental = job.mode == CollectionJob.Mode.INCREMENTAL
+    return FetchRequest(
+        cursor=job.cursor,
+        window_start=job.window_start,
+        window_end=job.window_end,
+        page_size=job.stream.page_size,
+        stream_state=job.stream.state if is_incremental else {},
+    )
+
+
+def _note_failure(lease: Lease, error: ConnectorError) -> None:
+    job = CollectionJob.objects.get(pk=lease.job_id)
+    log.warning("fetch failed", extra={"job": job.pk, "reason": str(error)})
+    try:
+        if isinstance(error, CursorExpired):
+            jobs.start_over(lease, job, error)
+        else:
+            jobs.put_off(lease, job, error)
+    except LeaseLost:
+        log.warning("lease lost, failure not noted", extra={"job": job.pk})
+
+
+def _note_bug(lease: Lease, job: CollectionJob, error: Exception) -> None:
+    message = (
+        f"{type(error).__name__} in the {job.source.connector} connector: {error}. This is a mistake in the "
+        "connector; the worker log has the trace. What arrived so far is kept."
+    )
+    try:
+        jobs.end_fetching(lease, outcome=CollectionJob.Status.FAILED, error_type="bug", error=message)
+    except LeaseLost:
+        log.warning("lease lost, failure not noted", extra={"job": job.pk})

@@ -1,0 +1,285 @@
+"""The life of a job: started once per stream, put off, ended; and asked to stop by people."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from connectors.errors import ConnectorError, RateLimited, TransientError
+from ingest import schedules
+from ingest.leases import Lease, write_fenced
+from ingest.models import CollectionJob, Page, Source, SourceStream
+
+log = logging.getLogger(__name__)
+
+BACKOFF_BASE = 2.0  # seconds
+BACKOFF_CAP = 300.0
+# A message may wait in a busy queue; ringing again sooner would only lengthen the queue.
+RING_AGAIN_AFTER = timedelta(seconds=30)
+RING_AGAIN_WHEN_QUEUES_ARE_EMPTY = timedelta(seconds=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Inclusive bounds on the provider's time of change; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def start(
+    stream: SourceStream,
+    *,
+    trigger: str,
+    full: bool = False,
+    window: Window | None = None,
+) -> tuple[CollectionJob, bool]:
+    """
+    Return the stream's live job, making one if there is none; the flag tells whether it is new.
+
+    A window makes it a backfill: the watermark stays where it is.
+    """
+    job = _draft(stream, trigger=trigger, full=full, window=window)
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+    except IntegrityError:
+        live = CollectionJob.objects.filter(stream=stream, status__in=CollectionJob.LIVE)
+        running = live.exclude(mode=CollectionJob.Mode.REPLAY).first()
+        if running is None:  # it ended just now
+            return start(stream, trigger=trigger, full=full, window=window)
+        return running, False
+    return job, True
+
+
+def _draft(
+    stream: SourceStream, *, trigger: str, full: bool, window: Window | None
+) -> CollectionJob:
+    modes = CollectionJob.Mode
+    draft = CollectionJob(
+        source_id=stream.source_id, stream=stream, trigger=trigger, created_at=Now(), next_run_at=Now()
+    )
+    if window:
+        draft.mode, draft.window_start, draft.window_end = modes.BACKFILL, window.start, window.end
+    elif full or stream.mode == SourceStream.Mode.FULL:
+        draft.mode = modes.FULL
+    else:
+        draft.mode = modes.INCREMENTAL
+        draft.window_start = stream.watermark and stream.watermark - stream.lookback
+    return draft
+
+
+def start_due(*, now: datetime) -> int:
+    """Start a job for every stream whose time has come; return how many. Safe to run twice at once."""
+    due = (
+        SourceStream.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(is_enabled=True, source__is_paused=False, next_run_at__lte=now)
+        .order_by("next_run_at")[:500]
+    )
+    started = 0
+    with transaction.atomic():
+        for stream in due:
+            # One catch-up run however long we were away: the next time is counted from now.
+            stream.next_run_at = _next_run(stream, now)
+            stream.save(update_fields=["next_run_at"])
+            started += start(stream, trigger=CollectionJob.Trigger.SCHEDULE)[1]
+    return started
+
+
+def _next_run(stream: SourceStream, now: datetime) -> datetime | None:
+    try:
+        return schedules.next_run(stream.schedule, after=now, spread_by=f"{stream.source_id}/{stream.name}")
+    except schedules.BadSchedule:
+        log.exception("a stream has an unreadable schedule and will not start by itself", extra={"stream": stream.pk})
+        return None
+
+
+def take_unrung(*, now: datetime, queues_are_empty: bool) -> list[CollectionJob]:
+    """
+    Return the jobs a worker should hear about, noting that they were rung.
+
+    Empty queues mean that a message sent earlier is gone: such jobs are rung again at once.
+    """
+    patience = RING_AGAIN_WHEN_QUEUES_ARE_EMPTY if queues_are_empty else RING_AGAIN_AFTER
+    waiting = CollectionJob.objects.filter(
+        Q(rung_at__isnull=True) | Q(rung_at__lt=now - patience),
+        Q(lease_until__isnull=True),
+        Q(source__is_paused=False) | Q(is_fetched=True),
+        status__in=CollectionJob.LIVE,
+        next_run_at__lte=now,
+    )
+    with transaction.atomic():
+        jobs = list(waiting.select_for_update(skip_locked=True, of=("self",)).order_by("next_run_at")[:500])
+        CollectionJob.objects.filter(pk__in=[job.pk for job in jobs]).update(rung_at=now)
+    return jobs
+
+
+def note_rung(job_id: int, *, now: datetime) -> bool:
+    """Claim the right to send the job's next message; False if someone did a moment ago."""
+    lately = now - timedelta(seconds=1)
+    jobs = CollectionJob.objects.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=lately), pk=job_id)
+    return jobs.update(rung_at=now) == 1
+
+
+def wants_fetching(job_id: int, *, now: datetime) -> bool:
+    """Tell whether the job could be claimed for fetching right now."""
+    return CollectionJob.objects.filter(
+        pk=job_id,
+        status__in=CollectionJob.LIVE,
+        is_fetched=False,
+        lease_until__isnull=True,
+        next_run_at__lte=now,
+        source__is_paused=False,
+    ).exists()
+
+
+def put_off(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
+    """
+    Give the job back after an error: to be tried again later, or, out of attempts, to end.
+
+    :raises LeaseLost: if another worker has it
+    """
+    if isinstance(error, RateLimited):
+        _wait(lease, job, error, seconds=error.retry_after or _backoff(job.attempts), is_failure=False)
+    elif job.attempts + 1 < error.max_attempts:
+        hinted = error.retry_after if isinstance(error, TransientError) else None
+        _wait(lease, job, error, seconds=hinted or _backoff(job.attempts), is_failure=True)
+    else:
+        end_fetching(lease, outcome=CollectionJob.Status.FAILED, error_type=error.error_type, error=str(error))
+
+
+def _wait(lease: Lease, job: CollectionJob, error: ConnectorError, *, seconds: float, is_failure: bool) -> None:
+    write_fenced(
+        lease,
+        status=CollectionJob.Status.PENDING,
+        next_run_at=Now() + timedelta(seconds=seconds),
+        attempts=F("attempts") + int(is_failure),
+        rate_limit_hits=F("rate_limit_hits") + int(not is_failure),
+        error_type=error.error_type,
+        error=str(error),
+        lease_until=None,
+        rung_at=None,
+    )
+
+
+def _backoff(attempts: int) -> float:
+    """Return full-jitter seconds: many jobs that failed together must not come back together."""
+    return random.uniform(0.5, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempts))  # noqa: S311 - no secret
+
+
+def release(lease: Lease) -> None:
+    """
+    Give the job back at a page boundary, to go on as soon as someone has time.
+
+    :raises LeaseLost: if another worker has it
+    """
+    write_fenced(lease, lease_until=None)
+
+
+def end_fetching(lease: Lease, *, outcome: str = "", error_type: str = "", error: str = "") -> None:
+    """
+    Note that nothing more will be fetched; what has landed is still applied before the job ends.
+
+    :raises LeaseLost: if another worker has the job
+    """
+    write_fenced(
+        lease,
+        is_fetched=True,
+        outcome=outcome,
+        error_type=error_type,
+        error=error,
+        lease_until=None,
+    )
+
+
+def start_over(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
+    """
+    Begin the window again from its first page, because the provider forgot the cursor.
+
+    :raises LeaseLost: if another worker has the job
+    """
+    if job.attempts + 1 >= error.max_attempts:
+        put_off(lease, job, error)
+        return
+    write_fenced(
+        lease,
+        cursor=None,
+        pass_number=F("pass_number") + 1,
+        attempts=F("attempts") + 1,
+        error_type=error.error_type,
+        error=str(error),
+        lease_until=None,
+        rung_at=None,
+    )
+
+
+def request_cancel(jobs: Iterable[CollectionJob]) -> int:
+    """Ask jobs to stop at their next page boundary; return how many were live."""
+    return CollectionJob.objects.filter(
+        pk__in=[job.pk for job in jobs], status__in=CollectionJob.LIVE
+    ).update(cancel_requested=True, next_run_at=Now(), rung_at=None)
+
+
+def end_cancelled() -> int:
+    """Close the fetching phase of cancelled jobs that no worker holds; return how many."""
+    unheld = CollectionJob.objects.filter(
+        status__in=CollectionJob.LIVE, cancel_requested=True, is_fetched=False, lease_until__isnull=True
+    )
+    return unheld.update(is_fetched=True, outcome=CollectionJob.Status.CANCELLED, rung_at=None)
+
+
+def set_paused(sources: Iterable[Source], *, paused: bool) -> int:
+    """Pause or resume sources; running jobs stop at their next page and go on from there later."""
+    return Source.objects.filter(pk__in=[source.pk for source in sources]).update(is_paused=paused)
+
+
+def finish(job_id: int) -> CollectionJob | None:
+    """End the job if nothing is left to fetch, apply or count; None if something is."""
+    with transaction.atomic():
+        job = (
+            CollectionJob.objects.select_for_update(of=("self",))
+            .select_related("stream")
+            .filter(pk=job_id, status__in=CollectionJob.LIVE, is_fetched=True)
+            .first()
+        )
+        if job is None or job.pages.exclude(state=Page.State.COUNTED).exists():
+            return None
+        _close(job)
+    log.info("job ended", extra={"job": job.pk, "status": job.status})
+    return job
+
+
+def _close(job: CollectionJob) -> None:
+    statuses = CollectionJob.Status
+    missing = _missing(job)
+    job.status = job.outcome or (statuses.PARTIAL if job.failed or missing else statuses.SUCCEEDED)
+    if not job.outcome:
+        job.error_type, job.error = ("incomplete", missing) if missing else ("", "")
+    job.finished_at = Now()
+    job.save(update_fields=["status", "error_type", "error", "finished_at"])
+    is_whole = not job.outcome and not missing
+    if is_whole and job.mode in (CollectionJob.Mode.INCREMENTAL, CollectionJob.Mode.FULL):
+        _advance_watermark(job)
+
+
+def _missing(job: CollectionJob) -> str:
+    arrived = job.fetched - job.skipped
+    if job.expected_total is None or arrived >= job.expected_total:
+        return ""
+    return (
+        f"The source says it has {job.expected_total} records, {arrived} arrived. The watermark stays; "
+        "run a full refresh, and if that falls short too, look at the source's filters and permissions."
+    )
+
+
+def _advance_watermark(job: CollectionJob) -> None:
+    # A record dated in the future must not make us skip everything until then.
+    high_water = min(filter(None, (job.high_water, job.started_at)), default=None) if job.high_water else None
+    job.stream.complete_window(high_water=high_water, state=job.stream_state)

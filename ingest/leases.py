@@ -1,0 +1,129 @@
+"""
+Claims on a job's fetching phase: a lease that ends by itself and a token that fences late writers.
+
+Every time here is PostgreSQL's own clock; workers' clocks may differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from ingest.models import CollectionJob, this_worker
+
+CRASHES_BEFORE_QUARANTINE = 3
+
+
+class LeaseLost(Exception):
+    """Another worker holds the job now, or it was ended: whatever this one wanted to write must not happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a job's cursor, as long as nobody claimed the job since."""
+
+    job_id: int
+    token: int
+
+
+def claim(job_id: int) -> Lease | None:
+    """Take the job for fetching; None if it is not due, held, paused, or has nothing left to fetch."""
+    row = _one(
+        """
+        UPDATE ingest_collectionjob job
+           SET lease_token = lease_token + 1,
+               lease_until = clock_timestamp() + %(ttl)s * interval '1 second',
+               lease_holder = %(holder)s,
+               status = 'RUNNING',
+               started_at = COALESCE(started_at, clock_timestamp())
+          FROM ingest_source source
+         WHERE job.id = %(job)s AND source.id = job.source_id
+           AND NOT source.is_paused
+           AND job.status IN ('PENDING', 'RUNNING')
+           AND NOT job.is_fetched
+           AND job.next_run_at <= clock_timestamp()
+           AND job.lease_until IS NULL
+        RETURNING job.lease_token
+        """,
+        {"job": job_id, "ttl": settings.LEASE_SECONDS, "holder": this_worker()},
+    )
+    return Lease(job_id, row[0]) if row else None
+
+
+def renew(lease: Lease) -> None:
+    """
+    Push the lease's end out. Only progress may call this: a page landed, bytes of an answer arrived.
+
+    :raises LeaseLost: if another worker has the job
+    """
+    row = _one(
+        """
+        UPDATE ingest_collectionjob
+           SET lease_until = clock_timestamp() + %(ttl)s * interval '1 second'
+         WHERE id = %(job)s AND lease_token = %(token)s AND lease_until IS NOT NULL
+        RETURNING id
+        """,
+        {"job": lease.job_id, "token": lease.token, "ttl": settings.LEASE_SECONDS},
+    )
+    if row is None:
+        raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+
+
+def write_fenced(lease: Lease, **values: Any) -> None:
+    """
+    Write columns of the job in one statement, on condition that the lease still holds.
+
+    :raises LeaseLost: if it does not; the transaction must then be rolled back
+    """
+    held = CollectionJob.objects.filter(
+        pk=lease.job_id, lease_token=lease.token, lease_until__isnull=False
+    )
+    if held.update(**values) != 1:
+        raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+
+
+def reap() -> list[int]:
+    """
+    Take jobs back from workers that made no progress for a whole lease; return their ids.
+
+    Three lost workers without a page in between and the job is quarantined: it would go on killing.
+    Rows another reaper is at are left to it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH stalled AS (
+                SELECT id FROM ingest_collectionjob
+                 WHERE lease_until < clock_timestamp() AND status IN ('PENDING', 'RUNNING')
+                   FOR UPDATE SKIP LOCKED
+            )
+            UPDATE ingest_collectionjob job
+               SET lease_until = NULL,
+                   lease_token = lease_token + 1,
+                   crashes = crashes + 1,
+                   -- Spread out, as an outage of PostgreSQL ends many leases at once.
+                   next_run_at = clock_timestamp() + random() * crashes * interval '2 seconds',
+                   rung_at = NULL,
+                   is_fetched = is_fetched OR crashes + 1 >= %(limit)s,
+                   outcome = CASE WHEN crashes + 1 >= %(limit)s THEN 'QUARANTINED' ELSE outcome END,
+                   error_type = CASE WHEN crashes + 1 >= %(limit)s THEN 'crash' ELSE error_type END,
+                   error = CASE WHEN crashes + 1 >= %(limit)s THEN
+                       'Its worker was lost ' || crashes + 1 || ' times in a row without a page in between (last: '
+                       || lease_holder || '). Look for that process in the worker log, often out of memory; '
+                       'then start the sync again.' ELSE error END
+              FROM stalled
+             WHERE job.id = stalled.id
+            RETURNING job.id
+            """,
+            {"limit": CRASHES_BEFORE_QUARANTINE},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _one(sql: str, parameters: dict[str, Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()

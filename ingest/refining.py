@@ -1,0 +1,335 @@
+"""
+Refining: turn landed pages into typed rows, all of a page in one transaction with its dead letters.
+
+Whatever is wrong with one record costs that record a dead letter and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from connectors import exact_json
+from connectors.base import Connector
+from connectors.base import Stream as OfferedStream
+from connectors.errors import RecordError
+from connectors.kinds import Kind
+from ingest import deadletters, isolating, tables
+from ingest.connecting import connector_for
+from ingest.models import REFINED_MODELS, CollectionJob, Page
+
+log = logging.getLogger(__name__)
+
+# A page whose application was begun this often and never ended takes its worker down each time.
+BEGINNINGS_BEFORE_GIVING_UP = 4
+COUNTERS = ("inserted", "updated", "unchanged", "skipped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One raw row to refine."""
+
+    id: int
+    external_id: str
+    version: int
+    body: bytes
+    updated_at: datetime | None
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A record with its children: written together or not at all."""
+
+    raw: Raw
+    kind: Kind
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: a word per raw row, letters to write, effects for the metrics."""
+
+    words: dict[int, str] = field(default_factory=dict)
+    letters: list[deadletters.Letter] = field(default_factory=list)
+    new: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    days: dict[str, set[str]] = field(default_factory=dict)
+
+    def effects(self, kind: str, failed: int) -> dict[str, dict[str, Any]]:
+        kinds = {kind, *self.new, *self.changed, *self.days} if self.words or failed else set()
+        return {
+            name: {
+                "new": self.new[name],
+                "changed": self.changed[name],
+                "failed": failed if name == kind else 0,
+                "days": sorted(self.days.get(name, ())),
+            }
+            for name in sorted(kinds)
+        }
+
+
+def apply_landed(
+    job_id: int, *, now: Callable[[], datetime], until: datetime, after_batch: Callable[[int], None]
+) -> int:
+    """
+    Apply the job's landed pages, oldest first, until none is left or the time is over.
+
+    Several workers may do so at once; each takes pages the others have not locked. `after_batch` hears
+    how many pages wait still. Returns how many pages were applied.
+    """
+    job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
+    connector = connector_for(job.source)
+    offered = connector.stream(job.stream.name)
+    applied = 0
+    try:
+        while page_ids := _begin(job_id):
+            applied += _apply(job, offered, page_ids, now=now())
+            after_batch(pages_waiting(job_id))
+            if now() >= until:
+                break
+    finally:
+        connector.close()
+    return applied
+
+
+def pages_waiting(job_id: int) -> int:
+    """Return how many pages have landed and are not applied."""
+    return Page.objects.filter(job=job_id, state=Page.State.LANDED).count()
+
+
+def _begin(job_id: int) -> list[int]:
+    """
+    Choose pages worth one write and note the beginning, so that a page that kills workers is found out.
+
+    The note is committed at once; an application that ends well makes it meaningless.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH waiting AS (
+                SELECT id, number, attempts, jsonb_array_length(raw_ids) AS size FROM ingest_page
+                 WHERE job_id = %(job)s AND state = 'LANDED'
+                 ORDER BY number LIMIT %(pages)s FOR UPDATE SKIP LOCKED
+            ), chosen AS (
+                -- A page begun before is suspected: it goes alone.
+                SELECT id, sum(size) OVER earlier AS records, sum(sign(attempts)) OVER earlier AS suspects,
+                       row_number() OVER earlier AS place
+                  FROM waiting WINDOW earlier AS (ORDER BY number)
+            )
+            UPDATE ingest_page page SET attempts = attempts + 1
+              FROM chosen
+             WHERE chosen.id = page.id AND (place = 1 OR (records <= %(records)s AND suspects = 0))
+            RETURNING page.id
+            """,
+            {"job": job_id, "pages": settings.MAX_PAGES_AHEAD, "records": settings.APPLY_BATCH_RECORDS},
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _apply(job: CollectionJob, offered: OfferedStream, page_ids: list[int], *, now: datetime) -> int:
+    with transaction.atomic():
+        pages = list(
+            Page.objects.select_for_update(skip_locked=True)
+            .filter(pk__in=page_ids, state=Page.State.LANDED)
+            .order_by("number")
+        )
+        raws = _read([raw_id for page in pages for raw_id in page.raw_ids])
+        outcome = Outcome()
+        if any(page.attempts > BEGINNINGS_BEFORE_GIVING_UP for page in pages):
+            _give_up(job, raws, outcome)
+        else:
+            _refine(job, offered, raws, outcome, now=now)
+        if pages:  # none where another worker closed them meanwhile
+            _close_pages(job, pages, outcome, raws)
+    return len(pages)
+
+
+def _read(raw_ids: list[int]) -> list[Raw]:
+    with connection.cursor() as cursor:
+        # payload as text: a JSON decoder of someone else's would make floats of money.
+        cursor.execute(
+            "SELECT id, external_id, version, payload::text, source_updated_at, is_deleted"
+            "  FROM ingest_rawrecord WHERE id = ANY(%s)",
+            [raw_ids],
+        )
+        return [Raw(*row[:3], row[3].encode(), *row[4:]) for row in cursor.fetchall()]
+
+
+def _refine(
+    job: CollectionJob, offered: OfferedStream, raws: Sequence[Raw], outcome: Outcome, *, now: datetime
+) -> None:
+    units = []
+    for raw in _newest(raws, outcome):
+        if raw.is_deleted:
+            continue
+        try:
+            units.append(Unit(raw, offered.refine(exact_json.loads(raw.body))))
+        except RecordError as error:
+            _fail(job, outcome, raw, error.error_type, str(error))
+        except Exception as error:
+            # A mistake in a room must cost the record it trips over, not the run; the log has the trace.
+            log.exception("refining failed", extra={"job": job.pk, "raw": raw.id})
+            message = f"{type(error).__name__} in the {job.source.connector} connector: {error}"
+            _fail(job, outcome, raw, "bug", message)
+
+    def write(batch: Sequence[Unit]) -> None:
+        _write(job, batch, outcome, now=now)
+
+    for unit, error in isolating.write_all(units, write):
+        _fail(job, outcome, unit.raw, RecordError.error_type, isolating.reason(error))
+    _delete(job, offered.kind, [raw for raw in raws if raw.is_deleted and raw.id not in outcome.words], outcome)
+
+
+def _newest(raws: Sequence[Raw], outcome: Outcome) -> list[Raw]:
+    """Keep one version per object; an upsert cannot touch a row twice, and only the newest would stay."""
+    newest: dict[str, Raw] = {}
+    for raw in raws:
+        held = newest.get(raw.external_id)
+        if held is None or held.version < raw.version:
+            newest[raw.external_id] = raw
+    outcome.words.update((raw.id, "skipped") for raw in raws if newest[raw.external_id] is not raw)
+    return list(newest.values())
+
+
+def _fail(job: CollectionJob, outcome: Outcome, raw: Raw, error_type: str, error: str) -> None:
+    outcome.words[raw.id] = "failed"
+    outcome.letters.append(
+        deadletters.Letter(
+            external_id=raw.external_id,
+            kind=job.stream.kind,
+            raw_id=raw.id,
+            raw_data=deadletters.storable_payload(raw.body),
+            error_type=error_type,
+            error=deadletters.storable_text(error),
+            fingerprint=deadletters.fingerprint(raw.external_id, raw.body),
+        )
+    )
+
+
+def _give_up(job: CollectionJob, raws: Sequence[Raw], outcome: Outcome) -> None:
+    for raw in raws:
+        message = (
+            f"The worker was lost {BEGINNINGS_BEFORE_GIVING_UP} times while this record's page was applied. "
+            "Look into the worker log for that time (often out of memory), then replay."
+        )
+        _fail(job, outcome, raw, "crash", message)
+
+
+def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: datetime) -> None:
+    """Upsert the batch's records, then their children; note the outcome once all of it is written."""
+    kind = type(units[0].kind)
+    batch = Outcome()
+    rows = [_row(unit.kind, unit.raw, now=now) | {"external_id": unit.raw.external_id} for unit in units]
+    written = {one.external_id: one for one in _upsert(job, kind.kind, rows, batch)}
+    kept = [unit for unit in units if unit.raw.external_id in written]
+    for name, child_kind in kind.children.items():
+        child_rows = _child_rows(kept, name, child_kind, now=now)
+        relation = tables.relation_to(kind.kind, of=child_kind)
+        changed = [one.id for one in written.values() if not one.is_new]
+        tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
+        _upsert(job, child_kind, child_rows, batch)
+    _merge(outcome, batch)
+    for unit in units:
+        parent = written.get(unit.raw.external_id)
+        outcome.words[unit.raw.id] = "skipped" if parent is None else "inserted" if parent.is_new else "updated"
+
+
+def _upsert(
+    job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome
+) -> list[tables.Upserted]:
+    ids = [row["external_id"] for row in rows]
+    touched = outcome.days.setdefault(kind, set())
+    # A row that moves to another day must be counted anew on the day it leaves, too.
+    touched |= tables.days_held(kind, ids, source_id=job.source_id)
+    touched |= {row["day"].isoformat() for row in rows}
+    written = tables.upsert(kind, rows, source_id=job.source_id)
+    is_new = sum(one.is_new for one in written)
+    outcome.new[kind] += is_new
+    outcome.changed[kind] += len(written) - is_new
+    return written
+
+
+def _merge(outcome: Outcome, batch: Outcome) -> None:
+    outcome.new += batch.new
+    outcome.changed += batch.changed
+    for kind, days in batch.days.items():
+        outcome.days.setdefault(kind, set()).update(days)
+
+
+def _row(kind: Kind, raw: Raw, *, now: datetime) -> tables.Row:
+    row = tables.row_of(kind)
+    row["id"] = tables.uuid7(int(now.timestamp() * 1000))
+    row["raw_id"] = raw.id
+    row["source_updated_at"] = row["source_updated_at"] or raw.updated_at
+    row["day"] = (kind.occurred_at or now).astimezone(UTC).date()
+    return row
+
+
+def _child_rows(units: Sequence[Unit], name: str, child_kind: str, *, now: datetime) -> list[tables.Row]:
+    rows: dict[str, tables.Row] = {}
+    for unit in units:
+        parent_column = tables.relation_to(unit.kind.kind, of=child_kind).external_id_column
+        for child in getattr(unit.kind, name):
+            row = _row(child, unit.raw, now=now)
+            row[parent_column] = unit.raw.external_id
+            row["source_updated_at"] = child.updated_at or unit.kind.updated_at or unit.raw.updated_at
+            row["occurred_at"] = child.occurred_at or unit.kind.occurred_at
+            row["day"] = (row["occurred_at"] or now).astimezone(UTC).date()
+            rows[child.external_id] = row
+    return list(rows.values())
+
+
+def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome) -> None:
+    rows = [{"external_id": raw.external_id, "deleted_at": raw.updated_at, "raw_id": raw.id} for raw in raws]
+    ids = [raw.external_id for raw in raws]
+    outcome.days.setdefault(kind, set()).update(tables.days_held(kind, ids, source_id=job.source_id))
+    gone = set(tables.mark_deleted(kind, rows, source_id=job.source_id))
+    outcome.changed[kind] += len(gone)
+    outcome.words.update((raw.id, "updated" if raw.external_id in gone else "skipped") for raw in raws)
+
+
+def _close_pages(job: CollectionJob, pages: Sequence[Page], outcome: Outcome, raws: Sequence[Raw]) -> None:
+    """Write letters, counts and states; with the rows, in the caller's transaction."""
+    deadletters.record(job, outcome.letters)
+    fine = [raw.external_id for raw in raws if outcome.words.get(raw.id) in ("inserted", "updated")]
+    deadletters.resolve_synced(job, fine)
+    totals: Counter[str] = Counter()
+    for page in pages:
+        counts = Counter(outcome.words.get(raw_id, "skipped") for raw_id in page.raw_ids)
+        for name in ("inserted", "updated", "skipped", "failed"):
+            setattr(page, name, getattr(page, name) + counts[name])
+        totals.update({name: getattr(page, name) for name in COUNTERS})
+    # The batch was one write, so its effects stand once, on its first page.
+    pages[0].effects = outcome.effects(job.stream.kind, totals["failed"])
+    for page in pages:
+        page.state, page.applied_at = Page.State.APPLIED, Now()
+        page.save(update_fields=["state", "applied_at", "effects", *COUNTERS])
+    CollectionJob.objects.filter(pk=job.pk).update(
+        pages_applied=F("pages_applied") + len(pages),
+        progress_at=Now(),
+        **{name: F(name) + count for name, count in totals.items()},
+    )
+
+
+def link_late(job: CollectionJob, kinds: Iterable[str], kinds_with_new: Iterable[str]) -> int:
+    """
+    Point rows at relations that arrived after them, or at the same time through another worker.
+
+    Called when a run ends: by then both sides are committed, whichever came first.
+    """
+    linked = 0
+    written, arrived = set(kinds), set(kinds_with_new)
+    for kind in REFINED_MODELS:
+        for relation in tables.relations(kind):
+            if relation.target_kind in arrived or (kind in written and relation.has_dangling_index):
+                linked += tables.link_waiting(relation, source_id=job.source_id)
+    return linked

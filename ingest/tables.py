@@ -1,0 +1,210 @@
+"""
+Upserts into the refined tables: one statement per table and batch, rows sorted by key.
+
+The SQL of each kind is derived once from its model and its dataclass, so a new kind needs no SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+from connectors import exact_json
+from connectors.kinds import KINDS, Kind
+from ingest.models import REFINED_MODELS, RefinedRecord
+
+Row = dict[str, Any]
+
+# The dataclass calls it updated_at; among our own created_at and synced_at that would mislead.
+_RENAMED = {"updated_at": "source_updated_at"}
+_EXTERNAL_ID = "_external_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """A row that was written; rows kept back because we hold a newer version are not among them."""
+
+    external_id: str
+    id: uuid.UUID
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A foreign key named from outside by external id: `customer` through `customer_external_id`."""
+
+    kind: str
+    target_kind: str
+    column: str
+    external_id_column: str
+
+    @property
+    def table(self) -> str:
+        return REFINED_MODELS[self.kind]._meta.db_table
+
+    @property
+    def target_table(self) -> str:
+        return REFINED_MODELS[self.target_kind]._meta.db_table
+
+    @property
+    def has_dangling_index(self) -> bool:
+        """Tell whether rows that wait for their target are found without reading the table."""
+        names = {index.name for index in REFINED_MODELS[self.kind]._meta.indexes}
+        return f"{self.kind}_awaits_{self.target_kind}" in names
+
+
+def uuid7(milliseconds: int) -> uuid.UUID:
+    """Return a time-ordered UUID (RFC 9562): new rows land side by side in the index."""
+    value = (milliseconds & (2**48 - 1)) << 80 | int.from_bytes(os.urandom(10))
+    return uuid.UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)
+
+
+def row_of(kind: Kind) -> Row:
+    """Return the kind's own columns; children are left out."""
+    return {column: getattr(kind, name) for name, column in _columns(type(kind)).items()}
+
+
+@cache
+def _columns(cls: type[Kind]) -> dict[str, str]:
+    return {f.name: _RENAMED.get(f.name, f.name) for f in fields(cls) if f.name not in cls.children}
+
+
+@cache
+def relations(kind: str) -> tuple[Relation, ...]:
+    """Return the relations a kind names by external id."""
+    model = REFINED_MODELS[kind]
+    by_model = {target: name for name, target in REFINED_MODELS.items()}
+    names = [column.removesuffix(_EXTERNAL_ID) for column in _columns(KINDS[kind]).values() if column.endswith(_EXTERNAL_ID)]
+    return tuple(
+        Relation(
+            kind=kind,
+            target_kind=by_model[_target(model, name)],
+            column=f"{name}_id",
+            external_id_column=f"{name}{_EXTERNAL_ID}",
+        )
+        for name in names
+    )
+
+
+def relation_to(parent_kind: str, *, of: str) -> Relation:
+    """Return the relation through which a child kind names its parent."""
+    return next(relation for relation in relations(of) if relation.target_kind == parent_kind)
+
+
+def _target(model: type[RefinedRecord], name: str) -> type[RefinedRecord]:
+    target = model._meta.get_field(name).related_model
+    assert isinstance(target, type)  # noqa: S101 - for the type checker
+    assert issubclass(target, RefinedRecord)  # noqa: S101
+    return target
+
+
+def upsert(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Upserted]:
+    """
+    Write the rows, unless a newer version is there, and return those written.
+
+    Rows carry the kind's columns and id, raw_id, day; keys must be unique within the batch.
+    """
+    if not rows:
+        return []
+    ordered = sorted(rows, key=lambda row: row["external_id"])
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert_sql(kind), {"source": source_id, "rows": exact_json.dumps(ordered).decode()})
+        return [Upserted(*row) for row in cursor.fetchall()]
+
+
+def days_held(kind: str, external_ids: list[str], *, source_id: int) -> set[str]:
+    """Return the days (ISO) that the rows count for now, before they are changed."""
+    table = REFINED_MODELS[kind]._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT held.day::text FROM unnest(%s::text[]) wanted (id) "  # noqa: S608 - our own names
+            f"JOIN {table} held ON held.source_id = %s AND held.external_id = wanted.id",
+            [external_ids, source_id],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str]) -> int:
+    """Delete children of the given parents that the parents no longer have; return how many."""
+    if not parent_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {parent.table} child WHERE child.{parent.column} = ANY(%s::uuid[]) "  # noqa: S608
+            "AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) kept (id) WHERE kept.id = child.external_id)",
+            [parent_ids, kept],
+        )
+        return int(cursor.rowcount)
+
+
+def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[str]:
+    """Note on live rows that the provider says they are gone; return the external ids found."""
+    if not rows:
+        return []
+    table = REFINED_MODELS[kind]._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {table} held
+               SET deleted_at = COALESCE(gone.deleted_at, clock_timestamp()), raw_id = gone.raw_id,
+                   synced_at = clock_timestamp()
+              FROM jsonb_to_recordset(%s::jsonb) AS gone (external_id text, deleted_at timestamptz, raw_id bigint)
+             WHERE held.source_id = %s AND held.external_id = gone.external_id
+               AND held.deleted_at IS NULL AND COALESCE(held.raw_id, 0) < gone.raw_id
+            RETURNING held.external_id
+            """,  # noqa: S608
+            [exact_json.dumps(list(rows)).decode(), source_id],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def link_waiting(relation: Relation, *, source_id: int) -> int:
+    """Point rows at targets that arrived after them; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {relation.table} waiting SET {relation.column} = target.id FROM {relation.target_table} target "  # noqa: S608
+            f"WHERE waiting.source_id = %s AND waiting.{relation.column} IS NULL "
+            f"AND waiting.{relation.external_id_column} IS NOT NULL "
+            f"AND target.source_id = %s AND target.external_id = waiting.{relation.external_id_column}",
+            [source_id, source_id],
+        )
+        return int(cursor.rowcount)
+
+
+@cache
+def _upsert_sql(kind: str) -> str:
+    model = REFINED_MODELS[kind]
+    table = model._meta.db_table
+    given = ["id", "raw_id", "day", *_columns(KINDS[kind]).values()]
+    linked = relations(kind)
+    targets = [*given, *(relation.column for relation in linked)]
+    looked_up = [
+        f"(SELECT target.id FROM {relation.target_table} target WHERE target.source_id = %(source)s"  # noqa: S608
+        f" AND target.external_id = new.{relation.external_id_column})"
+        for relation in linked
+    ]
+    updated = [f"{name} = EXCLUDED.{name}" for name in targets if name not in ("id", "day", "external_id")]
+    return f"""
+        INSERT INTO {table} AS held (source_id, {", ".join(targets)})
+        SELECT %(source)s, {", ".join([*(f"new.{name}" for name in given), *looked_up])}
+          FROM json_to_recordset(%(rows)s::json) AS new ({_types(model, given)})
+        ON CONFLICT (source_id, external_id) DO UPDATE
+           SET {", ".join(updated)}, deleted_at = NULL, synced_at = clock_timestamp(),
+               day = CASE WHEN EXCLUDED.occurred_at IS NULL THEN held.day ELSE EXCLUDED.day END
+         WHERE CASE WHEN held.source_updated_at <> EXCLUDED.source_updated_at
+                    THEN held.source_updated_at < EXCLUDED.source_updated_at
+                    ELSE COALESCE(held.raw_id, 0) <= EXCLUDED.raw_id END
+        RETURNING external_id, id, xmax = 0
+        """  # noqa: S608 - table and column names are our own
+
+
+def _types(model: type[RefinedRecord], names: Sequence[str]) -> str:
+    by_column = {field.column: field for field in model._meta.concrete_fields}
+    return ", ".join(f"{name} {by_column[name].db_type(connection)}" for name in names)
+

@@ -1,0 +1,128 @@
+"""
+The whole story, left to right:
+
+    tick -> due streams -> CollectionJob -> chain(fetch_page -> upsert_batch -> aggregate_metrics)
+
+Steps talk through rows, never through messages: the broker carries a job's id only, so any step may be
+run again by anyone, at any time, and a lost message costs one tick. Fetching and applying overlap: a
+fetch rings for writers as soon as a page has landed, a writer rings for fetchers as soon as there is room.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Signature, chain, current_app, shared_task
+from django.conf import settings
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from ingest import fetching, jobs, leases, pruning, refining
+from ingest.models import CollectionJob
+from metrics import rollup
+
+log = logging.getLogger(__name__)
+
+
+def page_chain(job_id: int) -> Signature:
+    """Return one turn of a job: fetch what there is room for, apply it, count it."""
+    return chain(
+        fetch_page.si(job_id=job_id), upsert_batch.si(job_id=job_id), aggregate_metrics.si(job_id=job_id)
+    )
+
+
+@shared_task
+def tick(**_: Any) -> None:
+    """Every 5 s: hand back stalled jobs, start due streams, ring for every job that waits for a worker."""
+    leases.reap()
+    jobs.end_cancelled()
+    now = timezone.now()
+    jobs.start_due(now=now)
+    for job in jobs.take_unrung(now=now, queues_are_empty=queues_are_empty()):
+        ring(page_chain(job.pk))
+
+
+@shared_task
+def fetch_page(*, job_id: int, **_: Any) -> None:
+    """Land pages from the job's cursor on, until the slice is over or too many wait to be applied."""
+
+    def ring_for_writers(pages_waiting: int) -> None:
+        if pages_waiting == 0:
+            ring(chain(upsert_batch.si(job_id=job_id), aggregate_metrics.si(job_id=job_id)))
+
+    fetching.fetch_slice(job_id, now=timezone.now, until=slice_end(), after_landing=ring_for_writers)
+
+
+@shared_task
+def upsert_batch(*, job_id: int, **_: Any) -> None:
+    """Turn landed pages into refined rows and dead letters."""
+
+    def ring_for_fetchers(pages_waiting: int) -> None:
+        if pages_waiting <= settings.MAX_PAGES_AHEAD // 2:
+            ring_if_unheld(job_id)
+
+    refining.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=ring_for_fetchers)
+
+
+@shared_task
+def aggregate_metrics(*, job_id: int, **_: Any) -> None:
+    """Recount the days touched, end the job if all is done, else take the next turn."""
+    close_turn(job_id, now=timezone.now, metrics_every=timedelta(seconds=settings.METRICS_SECONDS))
+    ring_if_unheld(job_id)
+
+
+def close_turn(job_id: int, *, now: Callable[[], datetime], metrics_every: timedelta) -> CollectionJob | None:
+    """Count what was applied; return the job if that ended it."""
+    job = CollectionJob.objects.get(pk=job_id)
+    touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
+    if touched:
+        refining.link_late(job, touched.days, touched.kinds_with_new)
+    return jobs.finish(job_id)
+
+
+def run_here(job_id: int, *, now: Callable[[], datetime]) -> CollectionJob | None:
+    """Take one turn of a job in this process; return the job if that ended it."""
+
+    def ring_nobody(pages_waiting: int) -> None:
+        """The next turn comes from the caller."""
+
+    fetching.fetch_slice(job_id, now=now, until=slice_end(), after_landing=ring_nobody)
+    refining.apply_landed(job_id, now=now, until=slice_end(), after_batch=ring_nobody)
+    return close_turn(job_id, now=now, metrics_every=timedelta(0))
+
+
+@shared_task
+def prune(**_: Any) -> None:
+    """Daily: let go of what is past its retention."""
+    pruning.prune(now=timezone.now(), job_days=settings.JOB_RETENTION_DAYS)
+
+
+def slice_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.SLICE_SECONDS)
+
+
+def ring_if_unheld(job_id: int) -> None:
+    """Start the job's next turn unless a worker is at it, it has to wait, or nothing is left to fetch."""
+    if jobs.wants_fetching(job_id, now=timezone.now()) and jobs.note_rung(job_id, now=timezone.now()):
+        ring(page_chain(job_id))
+
+
+def ring(signature: Signature) -> None:
+    """Send a message, best effort: without it the tick finds the row."""
+    try:
+        signature.apply_async()
+    except OperationalError:
+        log.warning("broker not reached; the tick will find the job")
+
+
+def queues_are_empty() -> bool:
+    """Tell whether no message waits in any queue; False when Redis does not say."""
+    try:
+        with current_app.connection_for_read() as connection:
+            channel = connection.default_channel
+            return not any(channel.client.llen(queue) for queue in settings.QUEUES)
+    except OperationalError:
+        return False
