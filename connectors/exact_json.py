@@ -146,5 +146,3 @@ def _int_or_unreadable(text: str) -> int | Unreadable:
         return int(text)
     except ValueError:
         return Unreadable(text)
-
-

@@ -174,7 +174,7 @@ def build(cls: type[Kind], values: Mapping[str, Any]) -> Kind:
 
     :raises RecordError: naming the field and the value that does not fit
     """
-    known = _converters(cls)
+    known = _converters(cls.kind)
     given = {name: known[name](name, value) for name, value in values.items() if value is not None}
     try:
         return cls(**{name: value for name, value in given.items() if value is not None})
@@ -185,7 +185,7 @@ def build(cls: type[Kind], values: Mapping[str, Any]) -> Kind:
 
 def mappable_fields(cls: type[Kind]) -> frozenset[str]:
     """Return the field names a mapping from outside may fill."""
-    return frozenset(_converters(cls))
+    return frozenset(_converters(cls.kind))
 
 
 def to_text(name: str, value: Any) -> str | None:
@@ -287,7 +287,8 @@ _BY_TYPE: dict[type, Converter] = {
 
 
 @cache
-def _converters(cls: type[Kind]) -> dict[str, Converter]:
+def _converters(kind: str) -> dict[str, Converter]:
+    cls = KINDS[kind]
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls) if field.name not in cls.children]
     return {name: _BY_TYPE[_plain(hints[name])] for name in names}
@@ -296,5 +297,6 @@ def _converters(cls: type[Kind]) -> dict[str, Converter]:
 def _plain(hint: Any) -> type:
     """Return str for `str | None`."""
     if get_origin(hint) is types.UnionType:
-        return next(arg for arg in get_args(hint) if arg is not type(None))
-    return hint  # type: ignore[no-any-return]
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    assert isinstance(hint, type)  # noqa: S101 - for the type checker
+    return hint

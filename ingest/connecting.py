@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from connectors import connect
-from connectors.base import Access, Connector
+from connectors.base import Access, Connector, Json
 from connectors.errors import ConfigError
 from ingest.models import Source, SourceStream
 
@@ -25,7 +25,7 @@ def connector_for(source: Source, *, on_progress: Callable[[], None] | None = No
         on_progress=on_progress,
     )
     try:
-        credentials = source.credentials
+        credentials: Json = source.credentials
     except ImproperlyConfigured as error:
         raise ConfigError(str(error)) from error
     return connect(source.connector, config=source.config, credentials=credentials, access=access)

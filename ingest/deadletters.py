@@ -88,8 +88,9 @@ def record(job: CollectionJob, letters: Sequence[Letter]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO ingest_failedsync AS held (source_id, stream_id, job_id, kind, external_id, raw_id, raw_data,
-                                                   error_type, error, fingerprint, attempts, resolution)
+            INSERT INTO ingest_failedsync AS held
+                   (source_id, stream_id, job_id, kind, external_id, raw_id, raw_data,
+                    error_type, error, fingerprint, attempts, resolution)
             SELECT %s, %s, %s, new.kind, new.external_id, new.raw_id, new.raw_data,
                    new.error_type, new.error, new.fingerprint, 1, ''
               FROM jsonb_to_recordset(%s::jsonb) AS new (kind text, external_id text, raw_id bigint,

@@ -1,11 +1,12 @@
-"""Fetching: one worker's turn at a job: page after page, until its slice is over or the writers fall behind."""
+"""Fetching: one worker's turn at a job, page after page until its slice is over or writers fall behind."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -18,12 +19,20 @@ from connectors.errors import ConfigError, ConnectorError, CursorExpired, Transi
 from ingest import jobs, landing, leases
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
-from ingest.models import CollectionJob
+from ingest.models import CollectionJob, Page
 from ingest.refining import pages_waiting
 
 log = logging.getLogger(__name__)
 
+STILL = timedelta(minutes=1)
 RENEW_EVERY = 5.0  # seconds, while a long answer comes in
+
+
+@dataclass(slots=True)
+class _Landed:
+    """How many pages landed, also when the slice ended in an error."""
+
+    pages: int = 0
 
 
 class _Renewal:
@@ -52,16 +61,9 @@ def fetch_slice(
     if lease is None:
         return 0
     job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
-    landed = 0
+    counter = _Landed()
     try:
-        connector = connector_for(job.source, on_progress=_Renewal(lease))
-        try:
-            offered = _offered(connector, job)
-            while _may_go_on(job, lease, now() < until):
-                after_landing(_land_next(job, lease, connector, offered))
-                landed += 1
-        finally:
-            connector.close()
+        _fetch_pages(job, lease, counter, now=now, until=until, after_landing=after_landing)
     except LeaseLost as lost:
         log.warning("lease lost, nothing written", extra={"job": job_id, "reason": str(lost)})
     except ConnectorError as error:
@@ -69,13 +71,39 @@ def fetch_slice(
     except (DatabaseError, InterfaceError):
         # The lease runs out by itself if PostgreSQL is away; nothing of the page was written.
         log.exception("database error while landing", extra={"job": job_id})
-        _note_failure(lease, TransientError("PostgreSQL was not available or refused the page; it will be fetched again."))
+        _note_failure(
+            lease,
+            TransientError("PostgreSQL was not available or refused the page; it will be fetched again."),
+        )
     except SoftTimeLimitExceeded:
-        _note_failure(lease, TransientError("The source answered too slowly for one page; it will be tried again."))
+        _note_failure(
+            lease, TransientError("The source answered too slowly for one page; it will be tried again.")
+        )
     except Exception as error:
         log.exception("fetching failed", extra={"job": job_id})
         _note_bug(lease, job, error)
-    return landed
+    return counter.pages
+
+
+def _fetch_pages(
+    job: CollectionJob,
+    lease: Lease,
+    landed: _Landed,
+    *,
+    now: Callable[[], datetime],
+    until: datetime,
+    after_landing: Callable[[int], None],
+) -> None:
+    connector = connector_for(job.source, on_progress=_Renewal(lease))
+    try:
+        offered = _offered(connector, job)
+        if _lay_still(job, offered, now()):
+            _land_overlap(job, lease, connector, offered)
+        while _may_go_on(job, lease, now() < until):
+            after_landing(_land_next(job, lease, connector, offered))
+            landed.pages += 1
+    finally:
+        connector.close()
 
 
 def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
@@ -106,7 +134,7 @@ def _may_go_on(job: CollectionJob, lease: Lease, in_time: bool) -> bool:
 def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> int:
     """Fetch one page outside any transaction, land it inside one; return how many pages waited before."""
     started = time.monotonic()
-    page: FetchedPage = connector.fetch(offered, _request(job))
+    page: FetchedPage = connector.fetch(offered, _request(job, job.cursor))
     fetch_ms = int((time.monotonic() - started) * 1000)
     waiting = pages_waiting(job.pk)
     landing.land(job, lease, page, fetch_ms=fetch_ms)
@@ -117,10 +145,24 @@ def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: 
     return waiting
 
 
-def _request(job: CollectionJob) -> FetchRequest:
+def _lay_still(job: CollectionJob, offered: OfferedStream, now: datetime) -> bool:
+    """Tell whether rows may have moved between counted pages since the last one."""
+    if offered.is_safely_resumable or job.cursor is None or job.progress_at is None:
+        return False
+    return now - job.progress_at > STILL
+
+
+def _land_overlap(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> None:
+    """Read the page before the cursor again: rows that moved forward meanwhile would be missed."""
+    previous = Page.objects.filter(job=job, pass_number=job.pass_number, is_overlap=False).latest("number")
+    page = connector.fetch(offered, _request(job, previous.cursor))
+    landing.land_overlap(job, lease, page)
+
+
+def _request(job: CollectionJob, cursor: str | None) -> FetchRequest:
     is_incremental = job.mode == CollectionJob.Mode.INCREMENTAL
     return FetchRequest(
-        cursor=job.cursor,
+        cursor=cursor,
         window_start=job.window_start,
         window_end=job.window_end,
         page_size=job.stream.page_size,

@@ -14,9 +14,7 @@ Item = TypeVar("Item")
 BAD_VALUE = (DataError, ValueError)
 
 
-def write_all(
-    items: Sequence[Item], write: Callable[[Sequence[Item]], None]
-) -> list[tuple[Item, Exception]]:
+def write_all(items: Sequence[Item], write: Callable[[Sequence[Item]], None]) -> list[tuple[Item, Exception]]:
     """
     Write the items in as few batches as possible; return those that cannot be written, with the reason.
 

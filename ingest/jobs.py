@@ -59,9 +59,7 @@ def start(
     return job, True
 
 
-def _draft(
-    stream: SourceStream, *, trigger: str, full: bool, window: Window | None
-) -> CollectionJob:
+def _draft(stream: SourceStream, *, trigger: str, full: bool, window: Window | None) -> CollectionJob:
     modes = CollectionJob.Mode
     draft = CollectionJob(
         source_id=stream.source_id, stream=stream, trigger=trigger, created_at=Now(), next_run_at=Now()
@@ -80,7 +78,11 @@ def start_due(*, now: datetime) -> int:
     """Start a job for every stream whose time has come; return how many. Safe to run twice at once."""
     due = (
         SourceStream.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(is_enabled=True, source__is_paused=False, next_run_at__lte=now)
+        # No time yet means the schedule is new: run once at once, then by the schedule.
+        .filter(
+            Q(next_run_at__lte=now) | Q(next_run_at__isnull=True), is_enabled=True, source__is_paused=False
+        )
+        .exclude(schedule="")
         .order_by("next_run_at")[:500]
     )
     started = 0
@@ -97,7 +99,9 @@ def _next_run(stream: SourceStream, now: datetime) -> datetime | None:
     try:
         return schedules.next_run(stream.schedule, after=now, spread_by=f"{stream.source_id}/{stream.name}")
     except schedules.BadSchedule:
-        log.exception("a stream has an unreadable schedule and will not start by itself", extra={"stream": stream.pk})
+        log.exception(
+            "a stream has an unreadable schedule and will not start by itself", extra={"stream": stream.pk}
+        )
         return None
 
 
@@ -152,10 +156,14 @@ def put_off(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
         hinted = error.retry_after if isinstance(error, TransientError) else None
         _wait(lease, job, error, seconds=hinted or _backoff(job.attempts), is_failure=True)
     else:
-        end_fetching(lease, outcome=CollectionJob.Status.FAILED, error_type=error.error_type, error=str(error))
+        end_fetching(
+            lease, outcome=CollectionJob.Status.FAILED, error_type=error.error_type, error=str(error)
+        )
 
 
-def _wait(lease: Lease, job: CollectionJob, error: ConnectorError, *, seconds: float, is_failure: bool) -> None:
+def _wait(
+    lease: Lease, job: CollectionJob, error: ConnectorError, *, seconds: float, is_failure: bool
+) -> None:
     write_fenced(
         lease,
         status=CollectionJob.Status.PENDING,

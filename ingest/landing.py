@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,12 +84,33 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
 def land_again(job: CollectionJob, again: FetchedPage) -> Page:
     """Store a page of a replay: no provider was asked, so there is no cursor to move and no lease."""
     page = _land_records(
-        job, again, cursor=f"replay {job.next_page_number}", content_digest=_digest_of_bodies(again), fetch_ms=0
+        job,
+        again,
+        cursor=f"replay {job.next_page_number}",
+        content_digest=_digest_of_bodies(again),
+        fetch_ms=0,
     )
     job.next_page_number += 1
     job.pages_landed += 1
     job.fetched += page.fetched
     job.save(update_fields=["next_page_number", "pages_landed", "fetched"])
+    return page
+
+
+def land_overlap(job: CollectionJob, lease: Lease, fetched: FetchedPage) -> Page:
+    """
+    Store a page that was read a second time; the cursor stays, and what did not change counts as skipped.
+
+    :raises LeaseLost: if another worker has the job; nothing is written then
+    """
+    digest = _digest_of_bodies(fetched)
+    with transaction.atomic():
+        marker = f"overlap before page {job.next_page_number}"
+        page = _land_records(job, fetched, cursor=marker, content_digest=digest, fetch_ms=0)
+        page.is_overlap = True
+        page.skipped, page.unchanged = page.skipped + page.unchanged, 0
+        page.save(update_fields=["is_overlap", "skipped", "unchanged"])
+        _move_checkpoint(job, lease, replace(fetched, next_cursor=job.cursor), page)
     return page
 
 
@@ -115,8 +136,8 @@ def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest:
         following = cursor_digest(fetched.next_cursor)
         if following == cursor_digest(job.cursor) or seen.filter(cursor_digest=following).exists():
             raise PaginationLoop(
-                f"The source led page {job.next_page_number} back to a cursor it gave before; going on would never "
-                "end. What arrived so far is kept. Report it to the provider, or use another paging kind."
+                f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
+                "never end. What arrived is kept. Report it to the provider, or use another paging kind."
             )
     lately = seen.filter(number__gte=job.next_page_number - PAGES_COMPARED, content_digest=content_digest)
     if fetched.records and lately.exists():
@@ -346,4 +367,3 @@ def _move_checkpoint(job: CollectionJob, lease: Lease, fetched: FetchedPage, pag
     if fetched.stream_state is not None:
         values["stream_state"] = fetched.stream_state
     write_fenced(lease, **values)
-

@@ -15,10 +15,14 @@ from django.db import connection
 from ingest.models import CollectionJob, this_worker
 
 CRASHES_BEFORE_QUARANTINE = 3
+QUARANTINED = (
+    "Its worker was lost %s times in a row without a page in between (last: %s). Look for that process in "
+    "the worker log (often: out of memory), then start the sync again."
+)
 
 
 class LeaseLost(Exception):
-    """Another worker holds the job now, or it was ended: whatever this one wanted to write must not happen."""
+    """Another worker holds the job now, or it was ended: what this one wanted to write must not happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,7 @@ def write_fenced(lease: Lease, **values: Any) -> None:
 
     :raises LeaseLost: if it does not; the transaction must then be rolled back
     """
-    held = CollectionJob.objects.filter(
-        pk=lease.job_id, lease_token=lease.token, lease_until__isnull=False
-    )
+    held = CollectionJob.objects.filter(pk=lease.job_id, lease_token=lease.token, lease_until__isnull=False)
     if held.update(**values) != 1:
         raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
 
@@ -110,15 +112,13 @@ def reap() -> list[int]:
                    is_fetched = is_fetched OR crashes + 1 >= %(limit)s,
                    outcome = CASE WHEN crashes + 1 >= %(limit)s THEN 'QUARANTINED' ELSE outcome END,
                    error_type = CASE WHEN crashes + 1 >= %(limit)s THEN 'crash' ELSE error_type END,
-                   error = CASE WHEN crashes + 1 >= %(limit)s THEN
-                       'Its worker was lost ' || crashes + 1 || ' times in a row without a page in between (last: '
-                       || lease_holder || '). Look for that process in the worker log, often out of memory; '
-                       'then start the sync again.' ELSE error END
+                   error = CASE WHEN crashes + 1 >= %(limit)s
+                                THEN format(%(message)s, crashes + 1, lease_holder) ELSE error END
               FROM stalled
              WHERE job.id = stalled.id
             RETURNING job.id
             """,
-            {"limit": CRASHES_BEFORE_QUARANTINE},
+            {"limit": CRASHES_BEFORE_QUARANTINE, "message": QUARANTINED},
         )
         return [row[0] for row in cursor.fetchall()]
 

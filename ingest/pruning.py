@@ -46,7 +46,7 @@ def _prune_versions(before: datetime) -> int:
                 """,
                 [before, BATCH],
             )
-            deleted = cursor.rowcount
+            deleted = int(cursor.rowcount)
         count += deleted
         if deleted < BATCH:
             return count

@@ -14,20 +14,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from connectors import exact_json
-from connectors.base import Connector
-from connectors.base import Stream as OfferedStream
-from connectors.errors import RecordError
+from connectors.base import Json
+from connectors.errors import ConfigError, RecordError
 from connectors.kinds import Kind
 from ingest import deadletters, isolating, tables
 from ingest.connecting import connector_for
 from ingest.models import REFINED_MODELS, CollectionJob, Page
 
 log = logging.getLogger(__name__)
+
+Refine = Callable[[Json], Kind]
 
 # A page whose application was begun this often and never ended takes its worker down each time.
 BEGINNINGS_BEFORE_GIVING_UP = 4
@@ -87,18 +88,54 @@ def apply_landed(
     how many pages wait still. Returns how many pages were applied.
     """
     job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
-    connector = connector_for(job.source)
-    offered = connector.stream(job.stream.name)
+    refine = _refiner(job)
     applied = 0
-    try:
-        while page_ids := _begin(job_id):
-            applied += _apply(job, offered, page_ids, now=now())
-            after_batch(pages_waiting(job_id))
-            if now() >= until:
-                break
-    finally:
-        connector.close()
+    while page_ids := _begin(job_id):
+        try:
+            applied += _apply(job, refine, page_ids, now=now())
+        except OperationalError:
+            # A deadlock, a lock held too long, PostgreSQL gone: not the pages' fault; the tick comes again.
+            log.exception("database error while applying", extra={"job": job_id})
+            _take_back(page_ids)
+            break
+        after_batch(pages_waiting(job_id))
+        if now() >= until:
+            break
     return applied
+
+
+def _refiner(job: CollectionJob) -> Refine:
+    """
+    Return the function that understands the stream's records.
+
+    Where the source's settings no longer name the stream, every record says so: what has landed must
+    not wait for ever, and dead letters can be replayed.
+    """
+    try:
+        connector = connector_for(job.source)
+        try:
+            return connector.stream(job.stream.name).refine
+        finally:
+            connector.close()
+    except ConfigError as error:
+        reason = str(error)
+    except KeyError:
+        reason = f"{job.source.name} has no stream {job.stream.name!r} any more"
+
+    def refuse(payload: Json) -> Kind:
+        raise RecordError(f"{reason}. Mend the source's settings, then replay.")
+
+    return refuse
+
+
+def _take_back(page_ids: list[int]) -> None:
+    """Forget that these pages were begun; best effort."""
+    try:
+        Page.objects.filter(pk__in=page_ids, state=Page.State.LANDED, attempts__gt=0).update(
+            attempts=F("attempts") - 1
+        )
+    except DatabaseError:
+        log.warning("PostgreSQL is away; the beginning stays noted")
 
 
 def pages_waiting(job_id: int) -> int:
@@ -135,7 +172,7 @@ def _begin(job_id: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _apply(job: CollectionJob, offered: OfferedStream, page_ids: list[int], *, now: datetime) -> int:
+def _apply(job: CollectionJob, refine: Refine, page_ids: list[int], *, now: datetime) -> int:
     with transaction.atomic():
         pages = list(
             Page.objects.select_for_update(skip_locked=True)
@@ -147,7 +184,7 @@ def _apply(job: CollectionJob, offered: OfferedStream, page_ids: list[int], *, n
         if any(page.attempts > BEGINNINGS_BEFORE_GIVING_UP for page in pages):
             _give_up(job, raws, outcome)
         else:
-            _refine(job, offered, raws, outcome, now=now)
+            _refine(job, refine, raws, outcome, now=now)
         if pages:  # none where another worker closed them meanwhile
             _close_pages(job, pages, outcome, raws)
     return len(pages)
@@ -161,18 +198,21 @@ def _read(raw_ids: list[int]) -> list[Raw]:
             "  FROM ingest_rawrecord WHERE id = ANY(%s)",
             [raw_ids],
         )
-        return [Raw(*row[:3], row[3].encode(), *row[4:]) for row in cursor.fetchall()]
+        return [
+            Raw(raw_id, external_id, version, payload.encode(), updated_at, is_deleted)
+            for raw_id, external_id, version, payload, updated_at, is_deleted in cursor.fetchall()
+        ]
 
 
 def _refine(
-    job: CollectionJob, offered: OfferedStream, raws: Sequence[Raw], outcome: Outcome, *, now: datetime
+    job: CollectionJob, refine: Refine, raws: Sequence[Raw], outcome: Outcome, *, now: datetime
 ) -> None:
     units = []
     for raw in _newest(raws, outcome):
         if raw.is_deleted:
             continue
         try:
-            units.append(Unit(raw, offered.refine(exact_json.loads(raw.body))))
+            units.append(Unit(raw, refine(exact_json.loads(raw.body))))
         except RecordError as error:
             _fail(job, outcome, raw, error.error_type, str(error))
         except Exception as error:
@@ -184,9 +224,11 @@ def _refine(
     def write(batch: Sequence[Unit]) -> None:
         _write(job, batch, outcome, now=now)
 
-    for unit, error in isolating.write_all(units, write):
-        _fail(job, outcome, unit.raw, RecordError.error_type, isolating.reason(error))
-    _delete(job, offered.kind, [raw for raw in raws if raw.is_deleted and raw.id not in outcome.words], outcome)
+    for unit, refusal in isolating.write_all(units, write):
+        _fail(job, outcome, unit.raw, RecordError.error_type, isolating.reason(refusal))
+    _delete(
+        job, job.stream.kind, [raw for raw in raws if raw.is_deleted and raw.id not in outcome.words], outcome
+    )
 
 
 def _newest(raws: Sequence[Raw], outcome: Outcome) -> list[Raw]:
@@ -218,8 +260,8 @@ def _fail(job: CollectionJob, outcome: Outcome, raw: Raw, error_type: str, error
 def _give_up(job: CollectionJob, raws: Sequence[Raw], outcome: Outcome) -> None:
     for raw in raws:
         message = (
-            f"The worker was lost {BEGINNINGS_BEFORE_GIVING_UP} times while this record's page was applied. "
-            "Look into the worker log for that time (often out of memory), then replay."
+            f"This record's page could not be applied in {BEGINNINGS_BEFORE_GIVING_UP} attempts: its worker "
+            "was lost or the database refused it. Look into the worker log for that time, then replay."
         )
         _fail(job, outcome, raw, "crash", message)
 
@@ -240,12 +282,12 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     _merge(outcome, batch)
     for unit in units:
         parent = written.get(unit.raw.external_id)
-        outcome.words[unit.raw.id] = "skipped" if parent is None else "inserted" if parent.is_new else "updated"
+        outcome.words[unit.raw.id] = (
+            "skipped" if parent is None else "inserted" if parent.is_new else "updated"
+        )
 
 
-def _upsert(
-    job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome
-) -> list[tables.Upserted]:
+def _upsert(job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome) -> list[tables.Upserted]:
     ids = [row["external_id"] for row in rows]
     touched = outcome.days.setdefault(kind, set())
     # A row that moves to another day must be counted anew on the day it leaves, too.

@@ -23,7 +23,9 @@ def replay(letters: QuerySet[FailedSync], *, trigger: str) -> list[CollectionJob
     A letter whose record was cut to an excerpt stays open: only the source has the whole of it.
     """
     by_stream: dict[int, list[int]] = defaultdict(list)
-    for pk, stream_id in letters.filter(resolved_at__isnull=True).values_list("pk", "stream_id").order_by("pk"):
+    for pk, stream_id in (
+        letters.filter(resolved_at__isnull=True).values_list("pk", "stream_id").order_by("pk")
+    ):
         by_stream[stream_id].append(pk)
     return [_replay_stream(stream_id, ids, trigger=trigger) for stream_id, ids in sorted(by_stream.items())]
 
@@ -72,4 +74,3 @@ def _records(letter_ids: list[int]) -> FetchedPage:
 def _record(external_id: str, error: str, has_no_raw: bool, body: str) -> SourceRecord:
     problem = error if has_no_raw and not external_id else ""
     return SourceRecord(body=body.encode(), external_id=external_id, problem=problem)
-

@@ -50,16 +50,22 @@ def _next_crontab(text: str, after: datetime) -> datetime:
     parts = text.split()
     if len(parts) != 5:
         raise BadSchedule(
-            f'{text!r} is no schedule. Write "every 15m", "every 6h", or five crontab fields such as "0 3 * * *".'
+            f'{text!r} is no schedule. Write "every 15m", "every 6h", '
+            'or five crontab fields such as "0 3 * * *".'
         )
     minute, hour, day_of_month, month, day_of_week = parts
     try:
         line = crontab(
-            minute=minute, hour=hour, day_of_month=day_of_month, month_of_year=month, day_of_week=day_of_week,
+            minute=minute,
+            hour=hour,
+            day_of_month=day_of_month,
+            month_of_year=month,
+            day_of_week=day_of_week,
             nowfun=lambda: after,
         )
         line.tz = UTC
         start, delta, _ = line.remaining_delta(after)
     except (ParseException, ValueError, KeyError, OverflowError) as error:
         raise BadSchedule(f"{text!r} is no crontab line: {error}") from error
-    return start + delta
+    following: datetime = start + delta
+    return following

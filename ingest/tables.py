@@ -67,11 +67,12 @@ def uuid7(milliseconds: int) -> uuid.UUID:
 
 def row_of(kind: Kind) -> Row:
     """Return the kind's own columns; children are left out."""
-    return {column: getattr(kind, name) for name, column in _columns(type(kind)).items()}
+    return {column: getattr(kind, name) for name, column in _columns(kind.kind).items()}
 
 
 @cache
-def _columns(cls: type[Kind]) -> dict[str, str]:
+def _columns(kind: str) -> dict[str, str]:
+    cls = KINDS[kind]
     return {f.name: _RENAMED.get(f.name, f.name) for f in fields(cls) if f.name not in cls.children}
 
 
@@ -80,7 +81,11 @@ def relations(kind: str) -> tuple[Relation, ...]:
     """Return the relations a kind names by external id."""
     model = REFINED_MODELS[kind]
     by_model = {target: name for name, target in REFINED_MODELS.items()}
-    names = [column.removesuffix(_EXTERNAL_ID) for column in _columns(KINDS[kind]).values() if column.endswith(_EXTERNAL_ID)]
+    names = [
+        column.removesuffix(_EXTERNAL_ID)
+        for column in _columns(kind).values()
+        if column.endswith(_EXTERNAL_ID)
+    ]
     return tuple(
         Relation(
             kind=kind,
@@ -136,8 +141,11 @@ def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str
         return 0
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {parent.table} child WHERE child.{parent.column} = ANY(%s::uuid[]) "  # noqa: S608
-            "AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) kept (id) WHERE kept.id = child.external_id)",
+            f"""
+            DELETE FROM {parent.table} child
+             WHERE child.{parent.column} = ANY(%s::uuid[])
+               AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) kept (id) WHERE kept.id = child.external_id)
+            """,  # noqa: S608
             [parent_ids, kept],
         )
         return int(cursor.rowcount)
@@ -154,7 +162,8 @@ def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[str]
             UPDATE {table} held
                SET deleted_at = COALESCE(gone.deleted_at, clock_timestamp()), raw_id = gone.raw_id,
                    synced_at = clock_timestamp()
-              FROM jsonb_to_recordset(%s::jsonb) AS gone (external_id text, deleted_at timestamptz, raw_id bigint)
+              FROM jsonb_to_recordset(%s::jsonb)
+                   AS gone (external_id text, deleted_at timestamptz, raw_id bigint)
              WHERE held.source_id = %s AND held.external_id = gone.external_id
                AND held.deleted_at IS NULL AND COALESCE(held.raw_id, 0) < gone.raw_id
             RETURNING held.external_id
@@ -168,10 +177,13 @@ def link_waiting(relation: Relation, *, source_id: int) -> int:
     """Point rows at targets that arrived after them; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {relation.table} waiting SET {relation.column} = target.id FROM {relation.target_table} target "  # noqa: S608
-            f"WHERE waiting.source_id = %s AND waiting.{relation.column} IS NULL "
-            f"AND waiting.{relation.external_id_column} IS NOT NULL "
-            f"AND target.source_id = %s AND target.external_id = waiting.{relation.external_id_column}",
+            f"""
+            UPDATE {relation.table} waiting SET {relation.column} = target.id
+              FROM {relation.target_table} target
+             WHERE waiting.source_id = %s AND waiting.{relation.column} IS NULL
+               AND waiting.{relation.external_id_column} IS NOT NULL
+               AND target.source_id = %s AND target.external_id = waiting.{relation.external_id_column}
+            """,  # noqa: S608
             [source_id, source_id],
         )
         return int(cursor.rowcount)
@@ -181,7 +193,7 @@ def link_waiting(relation: Relation, *, source_id: int) -> int:
 def _upsert_sql(kind: str) -> str:
     model = REFINED_MODELS[kind]
     table = model._meta.db_table
-    given = ["id", "raw_id", "day", *_columns(KINDS[kind]).values()]
+    given = ["id", "raw_id", "day", *_columns(kind).values()]
     linked = relations(kind)
     targets = [*given, *(relation.column for relation in linked)]
     looked_up = [
@@ -207,4 +219,3 @@ def _upsert_sql(kind: str) -> str:
 def _types(model: type[RefinedRecord], names: Sequence[str]) -> str:
     by_column = {field.column: field for field in model._meta.concrete_fields}
     return ", ".join(f"{name} {by_column[name].db_type(connection)}" for name in names)
-

@@ -57,7 +57,7 @@ def _touched(pages: Iterable[Page]) -> Touched:
 
 
 def recount(source_id: int, days_by_kind: dict[str, set[str]]) -> None:
-    """Write the metrics of these days anew from the refined rows and the pages, in the caller's transaction."""
+    """Write the metrics of these days anew from refined rows and pages, in the caller's transaction."""
     for kind, days in sorted(days_by_kind.items()):
         ordered = sorted(date.fromisoformat(day) for day in days)
         if not ordered:
@@ -110,7 +110,10 @@ def _recount_activity(source_id: int, kind: str, days: list[date]) -> None:
 
 def _recount_revenue(source_id: int, days: list[date]) -> None:
     parameters = {"source": source_id, "days": days}
-    _run("DELETE FROM metrics_dailyrevenue WHERE source_id = %(source)s AND day = ANY(%(days)s::date[])", parameters)
+    _run(
+        "DELETE FROM metrics_dailyrevenue WHERE source_id = %(source)s AND day = ANY(%(days)s::date[])",
+        parameters,
+    )
     _run(
         """
         INSERT INTO metrics_dailyrevenue (source_id, day, currency, orders, amount)

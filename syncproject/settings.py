@@ -23,7 +23,9 @@ environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
 def required(name: str, fallback: str | None, what: str) -> str:
     value: str = env.str(name, "") or fallback or ""
     if not value:
-        raise ImproperlyConfigured(f"{name} is not set. Set it to {what}, or run `make up` for private servers.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set it to {what}, or run `make up` for private servers."
+        )
     return value
 
 
@@ -120,8 +122,12 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True  # results are rows; a result backend would only grow
 CELERY_RESULT_BACKEND = None
-CELERY_TASK_ACKS_LATE = True  # prefetched messages return at once on shutdown; tasks claim rows, so twice is harmless
-CELERY_TASK_REJECT_ON_WORKER_LOST = False  # True re-runs a task that kills its worker for ever; the reaper counts
+CELERY_TASK_ACKS_LATE = (
+    True  # prefetched messages return at once on shutdown; tasks claim rows, so twice is harmless
+)
+CELERY_TASK_REJECT_ON_WORKER_LOST = (
+    False  # True re-runs a task that kills its worker for ever; the reaper counts
+)
 CELERY_TASK_ACKS_ON_FAILURE = True  # a failed task is recorded on its row; redelivery would run it for ever
 CELERY_TASK_ACKS_ON_TIMEOUT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a long slice must not sit on other people's messages
@@ -163,11 +169,15 @@ CELERY_TASK_ROUTES = {
     "syncproject.pipeline.aggregate_metrics": {"queue": "metrics"},
 }
 QUEUES = ("fetch", "upsert", "metrics", "default")
-# Static on purpose: users' schedules are rows, read by the tick under a row lock, so that two beats do no harm.
+# Static on purpose: users' schedules are rows that the tick reads under a row lock, so two beats do no harm.
 # A beat entry expires before its next turn: ticks must not pile up behind a busy queue.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "syncproject.pipeline.tick", "schedule": 5.0, "options": {"expires": 5}},
-    "prune": {"task": "syncproject.pipeline.prune", "schedule": timedelta(days=1), "options": {"expires": 3600}},
+    "prune": {
+        "task": "syncproject.pipeline.prune",
+        "schedule": timedelta(days=1),
+        "options": {"expires": 3600},
+    },
 }
 # Publishing from a web request or a task must fail fast: the tick finds the row anyway.
 CELERY_TASK_PUBLISH_RETRY = False
@@ -177,7 +187,9 @@ SLICE_SECONDS = env.int("SLICE_SECONDS", 45)  # a task works this long at most, 
 # Longer than the longest silence in a healthy fetch (30 s to the first byte), as only progress renews it.
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40)
 MAX_PAGES_AHEAD = env.int("MAX_PAGES_AHEAD", 8)  # pages landed but not yet applied, per job
-APPLY_BATCH_RECORDS = env.int("APPLY_BATCH_RECORDS", 1000)  # pages are merged per write up to this many records
+APPLY_BATCH_RECORDS = env.int(
+    "APPLY_BATCH_RECORDS", 1000
+)  # pages are merged per write up to this many records
 METRICS_SECONDS = env.int("METRICS_SECONDS", 30)  # how often a long run's metrics are brought up to date
 JOB_RETENTION_DAYS = env.int("JOB_RETENTION_DAYS", 30)
 SYNC_FILE_ROOTS = [Path(root) for root in env.list("SYNC_FILE_ROOTS", default=[])]

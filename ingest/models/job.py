@@ -49,8 +49,12 @@ class CollectionJob(models.Model):
     status = models.CharField(max_length=11, choices=Status, default=Status.PENDING)
 
     # Where the run stands
-    cursor = models.TextField(null=True, blank=True, help_text="Where the next page starts; empty: the first.")
-    pass_number = models.PositiveIntegerField(default=1, help_text="Goes up when an expired cursor starts it over.")
+    cursor = models.TextField(
+        null=True, blank=True, help_text="Where the next page starts; empty: the first."
+    )
+    pass_number = models.PositiveIntegerField(
+        default=1, help_text="Goes up when an expired cursor starts it over."
+    )
     next_page_number = models.PositiveIntegerField(default=1)
     is_fetched = models.BooleanField(default=False, help_text="Nothing is left to fetch.")
     outcome = models.CharField(
@@ -58,7 +62,9 @@ class CollectionJob(models.Model):
     )
     window_start = models.DateTimeField(null=True, blank=True)
     window_end = models.DateTimeField(null=True, blank=True)
-    high_water = models.DateTimeField(null=True, blank=True, help_text="Newest time of change seen in this run.")
+    high_water = models.DateTimeField(
+        null=True, blank=True, help_text="Newest time of change seen in this run."
+    )
     stream_state = models.JSONField(null=True, blank=True)
     expected_total = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="How many records the source says there are."
@@ -86,7 +92,9 @@ class CollectionJob(models.Model):
     inserted = models.PositiveBigIntegerField(default=0)
     updated = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
-    skipped = models.PositiveBigIntegerField(default=0, help_text="Repeated in a page, or older than what we have.")
+    skipped = models.PositiveBigIntegerField(
+        default=0, help_text="Repeated in a page, or older than what we have."
+    )
     failed = models.PositiveBigIntegerField(default=0, help_text="Became dead letters.")
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -140,6 +148,9 @@ class Page(models.Model):
     pass_number = models.PositiveIntegerField(default=1)
     cursor = models.TextField(null=True, blank=True)
     cursor_digest = models.BinaryField(max_length=32)
+    is_overlap = models.BooleanField(
+        default=False, help_text="Read again because counted pages may have shifted."
+    )
     #: sha256 over the record bodies; the same records under a new cursor mean the source goes in circles.
     content_digest = models.BinaryField(max_length=32)
     state = models.CharField(max_length=7, choices=State, default=State.LANDED)
@@ -179,9 +190,7 @@ class Page(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["job", "number"], condition=~models.Q(state="COUNTED"), name="page_open"
-            ),
+            models.Index(fields=["job", "number"], condition=~models.Q(state="COUNTED"), name="page_open"),
         ]
 
     def __str__(self) -> str:

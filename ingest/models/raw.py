@@ -30,7 +30,12 @@ class RawRecord(models.Model):
     is_deleted = models.BooleanField(default=False, help_text="The provider says the object is gone.")
     #: The run it came with; runs are pruned sooner than versions, so a pointer without a promise.
     job = models.ForeignKey(
-        CollectionJob, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+        CollectionJob,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     received_at = models.DateTimeField(db_default=Now())
 
@@ -55,14 +60,10 @@ class FailedSync(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="dead_letters")
     stream = models.ForeignKey(SourceStream, on_delete=models.CASCADE, related_name="dead_letters")
-    job = models.ForeignKey(
-        CollectionJob, null=True, on_delete=models.SET_NULL, related_name="dead_letters"
-    )
+    job = models.ForeignKey(CollectionJob, null=True, on_delete=models.SET_NULL, related_name="dead_letters")
     kind = models.CharField(max_length=50)
     external_id = models.CharField(max_length=255, blank=True, help_text="Empty when the record has none.")
-    raw = models.ForeignKey(
-        RawRecord, null=True, on_delete=models.SET_NULL, related_name="dead_letters"
-    )
+    raw = models.ForeignKey(RawRecord, null=True, on_delete=models.SET_NULL, related_name="dead_letters")
     raw_data = models.JSONField(help_text="The record; text that PostgreSQL cannot store is escaped.")
     error_type = models.CharField(max_length=30)
     error = models.TextField()
@@ -86,9 +87,7 @@ class FailedSync(models.Model):
         ]
         indexes = [
             models.Index(fields=["stream", "external_id"], name="letter_object"),
-            models.Index(
-                fields=["-id"], condition=models.Q(resolved_at__isnull=True), name="letter_open"
-            ),
+            models.Index(fields=["-id"], condition=models.Q(resolved_at__isnull=True), name="letter_open"),
         ]
 
     def __str__(self) -> str:

@@ -28,7 +28,12 @@ class RefinedRecord(models.Model):
     external_id = models.CharField(max_length=255)
     #: The version it was built from. Old versions are pruned, so this is a pointer, not a promise.
     raw = models.ForeignKey(
-        RawRecord, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+        RawRecord,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     occurred_at = models.DateTimeField(null=True)
     source_updated_at = models.DateTimeField(null=True, help_text="The provider's time of last change.")

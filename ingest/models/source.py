@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -23,7 +24,7 @@ class Source(models.Model):
     # No choices: they would turn every new connector into a migration.
     connector = models.CharField(max_length=50)
     config = models.JSONField(default=dict, blank=True)
-    credentials = EncryptedJSONField(default=dict, blank=True, editable=False)
+    credentials: models.Field[Any, Any] = EncryptedJSONField(default=dict, blank=True, editable=False)
     is_paused = models.BooleanField(default=False, help_text="A paused source fetches nothing.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -68,9 +69,7 @@ class SourceStream(models.Model):
         verbose_name = "stream"
         constraints = [models.UniqueConstraint(fields=["source", "name"], name="one_stream_per_name")]
         indexes = [
-            models.Index(
-                fields=["next_run_at"], condition=models.Q(is_enabled=True), name="stream_due"
-            )
+            models.Index(fields=["next_run_at"], condition=models.Q(is_enabled=True), name="stream_due")
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,96 @@
+"""Reading an answer's body whole or not at all, within bounds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from urllib3 import BaseHTTPResponse
+
+from connectors.errors import BadResponse, TransientError
+
+_CHUNK_BYTES = 64 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
+# Repetitive JSON shrinks to a fiftieth; a bomb to a thousandth.
+MAX_RATIO = 200
+_RATIO_COUNTS_FROM = 1024 * 1024
+_PART_BYTES = 1024 * 1024
+
+
+def read_body(raw: BaseHTTPResponse, *, max_bytes: int) -> bytes:
+    """
+    Return the whole body, unpacked.
+
+    :raises TransientError: if it was cut short
+    :raises BadResponse: if it is too large, or packed in a way we did not ask for
+    """
+    encoding = raw.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        return _read_plain(raw, max_bytes)
+    if encoding in {"gzip", "x-gzip"}:
+        return _read_gzip(raw, max_bytes)
+    raise BadResponse(f"the body is packed as {encoding[:40]!r}, but only gzip was asked for")
+
+
+def _read_plain(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
+    announced = raw.length_remaining
+    if announced is None:
+        return b"".join(_chunks(raw, max_bytes))
+    _refuse_large(announced, max_bytes)
+    return raw.read(decode_content=False)
+
+
+def _chunks(raw: BaseHTTPResponse, max_bytes: int) -> Iterator[bytes]:
+    total = 0
+    while chunk := raw.read(_CHUNK_BYTES, decode_content=False):
+        total += len(chunk)
+        _refuse_large(total, max_bytes)
+        yield chunk
+
+
+def _read_gzip(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
+    unpacker = _Unpacker(max_bytes)
+    parts = [part for chunk in _chunks(raw, max_bytes) for part in unpacker.unpack(chunk)]
+    if not unpacker.is_complete:
+        raise TransientError("the body ends in the middle of its gzip stream")
+    return b"".join(parts)
+
+
+class _Unpacker:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._member = zlib.decompressobj(_GZIP)
+        self._packed = 0
+        self._unpacked = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return self._member.eof or not self._packed
+
+    def unpack(self, chunk: bytes) -> Iterator[bytes]:
+        self._packed += len(chunk)
+        part = b""
+        # A full part may mean that more is waiting inside, with nothing left to put in.
+        while chunk or len(part) == _PART_BYTES:
+            if self._member.eof:
+                self._member = zlib.decompressobj(_GZIP)
+            try:
+                part = self._member.decompress(chunk, _PART_BYTES)
+            except zlib.error as error:
+                raise BadResponse(f"the body cannot be unpacked as gzip: {error}") from None
+            self._count(len(part))
+            yield part
+            chunk = self._member.unconsumed_tail or self._member.unused_data
+            if self._member.eof and not chunk:
+                return
+
+    def _count(self, length: int) -> None:
+        self._unpacked += length
+        _refuse_large(self._unpacked, self._max_bytes)
+        if self._unpacked > _RATIO_COUNTS_FROM and self._unpacked > self._packed * MAX_RATIO:
+            raise BadResponse(f"the body unpacks to over {MAX_RATIO} times its size, as a gzip bomb does")
+
+
+def _refuse_large(length: int, max_bytes: int) -> None:
+    if length > max_bytes:
+        raise BadResponse(f"the body is larger than {max_bytes} bytes; ask for smaller pages")

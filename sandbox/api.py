@@ -1,0 +1,188 @@
+"""
+A plain JSON API of songs, once in each way of paging: page, offset, cursor, next and link.
+
+It is nobody's API, so nothing here needs confirming. A limit outside 1 to 100 is refused by name rather than
+cut down in silence, which would make "fewer than I asked for" look like the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from sandbox.data import Facts, Recipe, Record, song, utc_text
+from sandbox.dataset import Dataset, Window
+from sandbox.defects import json_defects, json_drifts
+from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn, twist_records
+from sandbox.messages import Answer, BadRequest, Handler, Request, Served, joined, json_answer
+
+PAGINGS = ("page", "offset", "cursor", "next", "link")
+DEFAULT_LIMIT, MOST = 50, 100
+#: What a counted page cannot express as a cursor: the caller counts, so it gets the first rows again.
+LOOPS = frozenset({"repeat_cursor", "cycle_cursor", "endless_cursor"})
+
+
+def recipe(paging: str) -> Recipe:
+    """Return how the items of one way of paging are made; ids and titles differ between them."""
+    return Recipe(
+        name=f"api.{paging}",
+        make=partial(_make_item, paging=paging),
+        external_id=partial(_item_id, paging),
+        defects=json_defects(text=("album",), typed=("name",), is_money=False),
+        drifts=json_drifts(retyped=("price",), vanishing="genre"),
+    )
+
+
+def _item_id(paging: str, index: int) -> str:
+    return f"{paging}-{index + 1:06d}"
+
+
+def _make_item(facts: Facts, *, paging: str) -> Record:
+    item = song(facts.dice, number=facts.index + 1, version=facts.version)
+    return {
+        "id": _item_id(paging, facts.index),
+        "name": item.title,
+        "artist": {"name": item.artist},
+        "genre": item.genre,
+        "album": item.album,
+        "price": item.price,
+        "duration_ms": item.milliseconds,
+        "created_at": utc_text(facts.created),
+        "updated_at": utc_text(facts.updated),
+    }
+
+
+class Api:
+    """Five listings behind one bearer token."""
+
+    def __init__(self, datasets: dict[str, Dataset], *, token: str) -> None:
+        self._datasets = datasets
+        self._token = token
+
+    def routes(self) -> dict[str, Handler]:
+        listings: dict[str, Callable[[Dataset, Request], Answer]] = {
+            "page": _by_page,
+            "offset": _by_offset,
+            "cursor": _by_cursor,
+            "next": _by_next_url,
+            "link": _by_link_header,
+        }
+        return {
+            f"/api/{paging}/items": self._guarded(self._datasets[paging], listing)
+            for paging, listing in listings.items()
+        }
+
+    def _guarded(self, dataset: Dataset, listing: Callable[[Dataset, Request], Answer]) -> Handler:
+        def guarded(request: Request) -> Answer:
+            if request.headers.get("authorization") != f"Bearer {self._token}":
+                headers = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
+                return json_answer({"error": "invalid or missing bearer token"}, status=401, headers=headers)
+            return listing(dataset, request)
+
+        return guarded
+
+
+def _by_page(dataset: Dataset, request: Request) -> Answer:
+    limit = _limit(request)
+    number = _whole_number(request, "page", default=1, least=1)
+    rows, total = _counted(dataset, request, offset=(number - 1) * limit, limit=limit)
+    meta = {"total": total, "page": number, "pages": -(-total // limit)}
+    return _enveloped(dataset, rows, meta, cursor=f"page={number}")
+
+
+def _by_offset(dataset: Dataset, request: Request) -> Answer:
+    offset = _whole_number(request, "offset", default=0, least=0)
+    rows, total = _counted(dataset, request, offset=offset, limit=_limit(request))
+    return _enveloped(dataset, rows, {"total": total, "offset": offset}, cursor=f"offset={offset}")
+
+
+def _counted(dataset: Dataset, request: Request, *, offset: int, limit: int) -> tuple[list[bytes], int]:
+    """Return the rows of a counted page and how many there are in all."""
+    window = Window(low=_since(request))
+    if "empty_list" in request.twists:
+        return [], dataset.total(window)
+    keys = dataset.at(0 if LOOPS & request.twists else offset, limit=limit, window=window)
+    twist_records(dataset, keys, request)
+    return dataset.rows(keys), dataset.total(window)
+
+
+def _by_cursor(dataset: Dataset, request: Request) -> Answer:
+    place, leaf = _turned(dataset, request)
+    cursor = leaf.next.token() if leaf.next else None
+    meta = {"total": _total(dataset, place), "next_cursor": cursor, "has_more": cursor is not None}
+    return _enveloped(dataset, leaf.rows, meta, cursor=place.token())
+
+
+def _by_next_url(dataset: Dataset, request: Request) -> Answer:
+    place, leaf = _turned(dataset, request)
+    meta = {"total": _total(dataset, place), "next": _next_url(leaf, request)}
+    return _enveloped(dataset, leaf.rows, meta, cursor=place.token())
+
+
+def _by_link_header(dataset: Dataset, request: Request) -> Answer:
+    place, leaf = _turned(dataset, request)
+    headers = {"X-Total": str(_total(dataset, place))}
+    following = _next_url(leaf, request)
+    if following:
+        headers["Link"] = f'<{following}>; rel="next"'
+    served = Served(dataset=dataset.recipe.name, cursor=place.token(), records=len(leaf.rows))
+    return Answer(body=joined(b"", leaf.rows, b""), headers=headers, served=served)
+
+
+def _turned(dataset: Dataset, request: Request) -> tuple[Place, Leaf]:
+    place = _place(request)
+    return place, turn(dataset, place, limit=_limit(request), request=request)
+
+
+def _place(request: Request) -> Place:
+    token = request.query.get("cursor")
+    if token is None:
+        return Place(low=_since(request))
+    try:
+        return place_from(token)
+    except BadCursor:
+        raise BadRequest({"error": "cursor is not valid"}) from None
+
+
+def _next_url(leaf: Leaf, request: Request) -> str | None:
+    if leaf.next is None:
+        return None
+    query = {"limit": _limit(request), "cursor": leaf.next.token()}
+    return f"{request.origin}{request.path}?{urlencode(query)}"
+
+
+def _total(dataset: Dataset, place: Place) -> int:
+    return dataset.total(Window(low=place.low))
+
+
+def _enveloped(dataset: Dataset, rows: list[bytes], meta: dict[str, Any], *, cursor: str) -> Answer:
+    body = joined(b'{"data":{"items":', rows, b'},"meta":' + msgspec.json.encode(meta) + b"}")
+    return Answer(body=body, served=Served(dataset=dataset.recipe.name, cursor=cursor, records=len(rows)))
+
+
+def _limit(request: Request) -> int:
+    limit = limit_from(request, default=DEFAULT_LIMIT, most=MOST)
+    if limit is None:
+        raise BadRequest({"error": f"limit must be a number from 1 to {MOST}"})
+    return limit
+
+
+def _since(request: Request) -> int:
+    text = request.query.get("updated_since")
+    if text is None:
+        return 0
+    try:
+        return max(stamp_from(text), 0)
+    except ValueError:
+        raise BadRequest({"error": "updated_since must be an ISO 8601 time"}) from None
+
+
+def _whole_number(request: Request, name: str, *, default: int, least: int) -> int:
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise BadRequest({"error": f"{name} must be a whole number from {least} on"})
+    return int(text)

@@ -1,0 +1,150 @@
+"""Sources at the sandbox, and what must hold for the copy we have of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum, Window
+from django.db.models.functions import Lag
+
+from ingest import jobs
+from ingest.connecting import lay_out_streams
+from ingest.models import REFINED_MODELS, CollectionJob, Page, RawRecord, Source, SourceStream
+from sandbox import SandboxClient
+
+PAGINGS = ("page", "offset", "cursor", "next", "link")
+_STYLES: dict[str, dict[str, Any]] = {
+    "page": {"type": "page", "limitParam": "limit", "totalPath": "meta.total"},
+    "offset": {"type": "offset", "limitParam": "limit", "totalPath": "meta.total"},
+    "cursor": {
+        "type": "cursor",
+        "limitParam": "limit",
+        "cursorPath": "meta.next_cursor",
+        "totalPath": "meta.total",
+    },
+    "next": {"type": "next", "limitParam": "limit", "nextPath": "meta.next", "totalPath": "meta.total"},
+    "link": {"type": "link", "limitParam": "limit"},
+}
+
+
+def add_source(name: str, connector: str, *, page_size: int | None = None, **settings: Any) -> Source:
+    """Make a source with its streams; nothing of it is scheduled."""
+    source = Source.objects.create(name=name, connector=connector, **settings)
+    lay_out_streams(source)
+    source.streams.update(schedule="", next_run_at=None)
+    if page_size is not None:
+        source.streams.update(page_size=page_size)
+    return source
+
+
+def add_shop(world: SandboxClient, *, name: str = "shop", page_size: int | None = None) -> Source:
+    config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.url}/shopify"}
+    credentials = {"access_token": "shpat_sandbox"}
+    return add_source(name, "shopify", page_size=page_size, config=config, credentials=credentials)
+
+
+def add_songs(
+    world: SandboxClient,
+    *,
+    name: str = "songs",
+    page_size: int | None = None,
+    pagings: Iterable[str] = PAGINGS,
+) -> Source:
+    shared = {
+        "auth": {"type": "bearer"},
+        "targetTable": "content_item",
+        "fieldMapping": {"title": "name", "artist": "artist.name", "external_id": "id"},
+        "incremental": {"param": "updated_since", "field": "updated_at"},
+    }
+    streams = {paging: _listing(world, paging) for paging in pagings}
+    config = {**shared, "streams": streams}
+    return add_source(
+        name, "rest", page_size=page_size, config=config, credentials={"token": "sandbox-token"}
+    )
+
+
+def _listing(world: SandboxClient, paging: str) -> dict[str, Any]:
+    is_bare = paging == "link"
+    return {
+        "sourceIdentifier": f"{world.url}/api/{paging}/items",
+        "dataPath": "" if is_bare else "data.items",
+        "pagination": _STYLES[paging],
+        **({"totalHeader": "X-Total"} if is_bare else {}),
+    }
+
+
+def datasets_of(shop: Source | None, songs: Source | None) -> dict[SourceStream, str]:
+    """Return the sandbox's name of each stream's data."""
+    prefixes = ((shop, "shopify"), (songs, "api"))
+    return {
+        stream: f"{prefix}.{stream.name}"
+        for source, prefix in prefixes
+        if source is not None
+        for stream in source.streams.order_by("name")
+    }
+
+
+def start_all(streams: Iterable[SourceStream], **how: Any) -> list[CollectionJob]:
+    return [jobs.start(stream, trigger=CollectionJob.Trigger.COMMAND, **how)[0] for stream in streams]
+
+
+def all_ended() -> bool:
+    return not CollectionJob.objects.filter(status__in=CollectionJob.LIVE).exists()
+
+
+def pages_landed() -> int:
+    return CollectionJob.objects.aggregate(landed=Sum("pages_landed"))["landed"] or 0
+
+
+def assert_equal_to(world: SandboxClient, datasets: dict[SourceStream, str]) -> None:
+    """Compare every id and the newest version of every object with the world's own ledger."""
+    for stream, dataset in datasets.items():
+        newest = world.ledger(dataset, full=True)["expected"]["newest"]
+        theirs = {external_id: said["sha256"] for external_id, said in newest.items()}
+        assert newest_versions(stream) == theirs, f"raw versions of {dataset} differ from the ledger"
+        refined = REFINED_MODELS[stream.kind].objects.filter(source=stream.source_id)
+        if REFINED_MODELS[stream.kind].__name__ == "ContentItem":
+            refined = refined.filter(external_id__startswith=f"{stream.name}-")
+        ids = list(refined.values_list("external_id", flat=True))
+        assert sorted(ids) == sorted(theirs), f"refined rows of {dataset} differ from the ledger"
+
+
+def newest_versions(stream: SourceStream) -> dict[str, str]:
+    """Return the hash of the newest version of each object, by id."""
+    rows = (
+        RawRecord.objects.filter(stream=stream)
+        .order_by("external_id", "-version")
+        .distinct("external_id")
+        .values_list("external_id", "body_hash")
+    )
+    return {external_id: bytes(body_hash).hex() for external_id, body_hash in rows}
+
+
+def assert_no_version_twice() -> None:
+    before = Window(Lag("content_hash"), partition_by=["stream", "external_id"], order_by="version")
+    twice = RawRecord.objects.annotate(before=before).filter(before=F("content_hash"))
+    assert not twice.exists(), "the same content was stored as two consecutive versions"
+
+
+def assert_counters_are_sums_of_pages() -> None:
+    names = ("fetched", "inserted", "updated", "unchanged", "skipped", "failed")
+    for job in CollectionJob.objects.all():
+        pages = Page.objects.filter(job=job)
+        sums = pages.aggregate(**{name: Sum(name) for name in names})
+        assert sums == {name: getattr(job, name) for name in names}, f"{job} does not add up"
+        states = pages.aggregate(landed=Count("pk"), open=Count("pk", filter=~Q(state=Page.State.COUNTED)))
+        assert states == {"landed": job.pages_landed, "open": 0}, f"{job} has pages that are not counted"
+        assert job.pages_applied == job.pages_landed
+
+
+def assert_no_lease_left() -> None:
+    assert not CollectionJob.objects.filter(lease_until__isnull=False).exists()
+
+
+def refetched(world: SandboxClient, datasets: dict[SourceStream, str]) -> dict[str, int]:
+    """Return how many answers were asked for again, by dataset."""
+    return {
+        dataset: sum(times - 1 for times in world.ledger(dataset)["served"]["pages"].values())
+        for dataset in datasets.values()
+    }
