@@ -21,4 +21,4 @@ RUN DATABASE_URL=postgres://none REDIS_URL=redis://none SECRET_KEY=none FIELD_EN
 
 USER 10001
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "syncproject.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]
+CMD ["python", "-m", "gunicorn", "syncproject.wsgi", "--no-control-socket", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm"]

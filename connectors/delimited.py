@@ -11,6 +11,7 @@ from functools import partial
 from operator import methodcaller
 
 from connectors.errors import ConfigError, SchemaError
+from connectors.marks import byte_order_mark
 
 MAX_CELL_CHARACTERS = 1024 * 1024
 MAX_ROW_BYTES = 8 * 1024 * 1024
@@ -18,14 +19,6 @@ EVIDENCE_BYTES = 200
 # Python keeps one limit for the whole program; the default of 131,072 refuses honest descriptions.
 csv.field_size_limit(MAX_CELL_CHARACTERS)
 
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # Their bytes depend on what came before, or they are no encoding of text.
 UNUSABLE_ENCODINGS = frozenset(
     {"utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined"}
@@ -65,7 +58,7 @@ def encoding_of(head: bytes, *, configured: str | None, declared: str | None) ->
 
     :raises ConfigError: if the encoding is unknown or the mark contradicts it
     """
-    mark, marked = next((pair for pair in BYTE_ORDER_MARKS if head.startswith(pair[0])), (b"", None))
+    mark, marked = byte_order_mark(head)
     named = configured or (declared if marked is None else None)
     if named is None:
         return marked or "utf-8", len(mark)
@@ -219,9 +212,11 @@ class RowReader:
         try:
             return raw.decode(self.encoding)
         except UnicodeDecodeError as error:
+            line = self.line + len(self._taken)
+            offset = self.offset + self._taken_bytes + error.start
+            odd = raw[error.start : error.end].hex()
             raise SchemaError(
-                f"line {self.line + len(self._taken)}, byte {self.offset + self._taken_bytes + error.start}"
-                f" of the file: 0x{raw[error.start : error.end].hex()} is not {self.encoding} ({error.reason})."
+                f"line {line}, byte {offset} of the file: 0x{odd} is not {self.encoding} ({error.reason})."
                 " Set `encoding` to what the file is written in, for example cp1252 or utf-16.",
                 evidence=repr(raw[:EVIDENCE_BYTES]),
             ) from None

@@ -55,8 +55,8 @@ _WHAT_TO_DO = {
     410: "the provider has taken this away: check the address",
 }
 
-# Its debug lines hold whole URLs, and those may hold keys.
-logging.getLogger("urllib3").setLevel(logging.INFO)
+# Its debug lines and warnings hold whole URLs, and those may hold keys.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)

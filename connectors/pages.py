@@ -133,16 +133,20 @@ def _quick_record(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw, number: 
     """Return the record if there is nothing odd about it."""
     try:
         head = decoder.decode(raw)
-    except exact_json.DECODE_ERRORS:
+        updated = head.updated
+        if updated is not None and updated.tzinfo is not UTC:
+            if updated.tzinfo is None:
+                return None
+            updated = updated.astimezone(UTC)
+    except (*exact_json.DECODE_ERRORS, OverflowError):
         return None
     external_id = str(head.id)
-    updated = head.updated
-    if not 0 < len(external_id) <= MAX_ID_LENGTH or (updated is not None and updated.tzinfo is None):
+    if not 0 < len(external_id) <= MAX_ID_LENGTH:
         return None
     return SourceRecord(
         body=bytes(raw),
         external_id=external_id,
-        updated_at=updated if updated is None or updated.tzinfo is UTC else updated.astimezone(UTC),
+        updated_at=updated,
         position=f"record {number} of the page",
     )
 
@@ -165,7 +169,18 @@ def _broken_record(raw: bytes, position: str, keys: _Keys, problem: str) -> Sour
         body = exact_json.dumps(raw.decode("utf-8", "backslashreplace"))
         return SourceRecord(body=body, position=position, problem=problem)
     external_id = _id_if_any(value, keys.id_path)
-    return SourceRecord(body=raw, external_id=external_id, position=position, problem=problem)
+    return SourceRecord(
+        body=_readable(raw, value), external_id=external_id, position=position, problem=problem
+    )
+
+
+def _readable(raw: bytes, value: Any) -> bytes:
+    """Return the bytes as received, unless nobody could read them back."""
+    try:
+        exact_json.dumps(value)
+    except RecordError:
+        return exact_json.describe_unreadable(value).encode()
+    return raw
 
 
 def _id_text(payload: Any, path: str) -> str:

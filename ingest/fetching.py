@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from connectors.base import Connector, FetchRequest
-from connectors.base import Page as FetchedPage
 from connectors.base import Stream as OfferedStream
 from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
 from ingest import jobs, landing, leases
@@ -99,9 +98,11 @@ def _fetch_pages(
         offered = _offered(connector, job)
         if _lay_still(job, offered, now()):
             _land_overlap(job, lease, connector, offered)
-        while _may_go_on(job, lease, now() < until):
-            after_landing(_land_next(job, lease, connector, offered))
+        while (waiting := _pages_before_next(job, lease, now() < until)) is not None:
+            page = _land_next(job, lease, connector, offered)
             landed.pages += 1
+            if page.state == Page.State.LANDED:
+                after_landing(waiting)
     finally:
         connector.close()
 
@@ -117,32 +118,31 @@ def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
         ) from None
 
 
-def _may_go_on(job: CollectionJob, lease: Lease, in_time: bool) -> bool:
-    """Look at the row once per page: was it cancelled, paused, done; and is there room for another page."""
+def _pages_before_next(job: CollectionJob, lease: Lease, in_time: bool) -> int | None:
+    """
+    Return how many pages wait to be applied; None to stop: ended, cancelled, paused, no time or no room.
+
+    Looks at the row once per page, so that a word of the admin counts at the next page boundary.
+    """
     job.refresh_from_db(from_queryset=CollectionJob.objects.select_related("source", "stream"))
     if job.is_fetched or job.lease_token != lease.token:
-        return False
+        return None
     if job.cancel_requested:
         jobs.end_fetching(lease, outcome=CollectionJob.Status.CANCELLED)
-        return False
-    if not in_time or job.source.is_paused or pages_waiting(job.pk) >= settings.MAX_PAGES_AHEAD:
-        jobs.release(lease)
-        return False
-    return True
-
-
-def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> int:
-    """Fetch one page outside any transaction, land it inside one; return how many pages waited before."""
-    started = time.monotonic()
-    page: FetchedPage = connector.fetch(offered, _request(job, job.cursor))
-    fetch_ms = int((time.monotonic() - started) * 1000)
+        return None
     waiting = pages_waiting(job.pk)
-    landing.land(job, lease, page, fetch_ms=fetch_ms)
-    if page.next_cursor is None:
-        jobs.end_fetching(lease)
-    else:
-        leases.renew(lease)
+    if not in_time or job.source.is_paused or waiting >= settings.MAX_PAGES_AHEAD:
+        jobs.release(lease)
+        return None
     return waiting
+
+
+def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> Page:
+    """Fetch one page outside any transaction, land it inside one."""
+    started = time.monotonic()
+    fetched = connector.fetch(offered, _request(job, job.cursor))
+    fetch_ms = int((time.monotonic() - started) * 1000)
+    return landing.land(job, lease, fetched, fetch_ms=fetch_ms)
 
 
 def _lay_still(job: CollectionJob, offered: OfferedStream, now: datetime) -> bool:

@@ -126,10 +126,13 @@ def take_unrung(*, now: datetime, queues_are_empty: bool) -> list[CollectionJob]
 
 
 def note_rung(job_id: int, *, now: datetime) -> bool:
-    """Claim the right to send the job's next message; False if someone did a moment ago."""
-    lately = now - timedelta(seconds=1)
-    jobs = CollectionJob.objects.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=lately), pk=job_id)
-    return jobs.update(rung_at=now) == 1
+    """Claim the right to send the job's next message; False while one that was sent is on its way."""
+    return (
+        CollectionJob.objects.filter(
+            Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_WHEN_QUEUES_ARE_EMPTY), pk=job_id
+        ).update(rung_at=now)
+        == 1
+    )
 
 
 def wants_fetching(job_id: int, *, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from connectors import exact_json
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop, RecordError
-from ingest import deadletters, isolating
+from ingest import deadletters, isolating, leases
 from ingest.leases import Lease, write_fenced
 from ingest.models import CollectionJob, Page
 
@@ -347,7 +347,10 @@ def _move_checkpoint(job: CollectionJob, lease: Lease, fetched: FetchedPage, pag
         "pages_landed": F("pages_landed") + 1,
         "fetched": F("fetched") + page.fetched,
         "progress_at": Now(),
-        # Progress: earlier failures no longer count.
+        # Progress renews the lease and makes earlier failures count no longer. The last page ends the
+        # fetching in the same write: a cursor of None must never be taken for the beginning.
+        "is_fetched": fetched.next_cursor is None,
+        "lease_until": None if fetched.next_cursor is None else leases.end_from_now(),
         "attempts": 0,
         "crashes": 0,
         "error_type": "",

@@ -7,10 +7,13 @@ Every time here is PostgreSQL's own clock; workers' clocks may differ.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import DateTimeField, Func
+from django.db.models.expressions import CombinedExpression
 
 from ingest.models import CollectionJob, this_worker
 
@@ -42,6 +45,7 @@ def claim(job_id: int) -> Lease | None:
                lease_until = clock_timestamp() + %(ttl)s * interval '1 second',
                lease_holder = %(holder)s,
                status = 'RUNNING',
+               rung_at = NULL,  -- the message has arrived; the next one may be sent
                started_at = COALESCE(started_at, clock_timestamp())
           FROM ingest_source source
          WHERE job.id = %(job)s AND source.id = job.source_id
@@ -74,6 +78,12 @@ def renew(lease: Lease) -> None:
     )
     if row is None:
         raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+
+
+def end_from_now() -> CombinedExpression:
+    """Return the end of a lease taken now, by PostgreSQL's clock."""
+    clock = Func(function="clock_timestamp", output_field=DateTimeField())
+    return clock + timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def write_fenced(lease: Lease, **values: Any) -> None:

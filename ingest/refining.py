@@ -87,7 +87,10 @@ def apply_landed(
     Several workers may do so at once; each takes pages the others have not locked. `after_batch` hears
     how many pages wait still. Returns how many pages were applied.
     """
-    job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
+    job = CollectionJob.objects.select_related("source", "stream").filter(pk=job_id).first()
+    if job is None:
+        log.warning("a message names a job that does not exist", extra={"job": job_id})
+        return 0
     refine = _refiner(job)
     applied = 0
     while page_ids := _begin(job_id):
@@ -312,6 +315,10 @@ def _row(kind: Kind, raw: Raw, *, now: datetime) -> tables.Row:
     row["id"] = tables.uuid7(int(now.timestamp() * 1000))
     row["raw_id"] = raw.id
     row["source_updated_at"] = row["source_updated_at"] or raw.updated_at
+    if row.get("email"):
+        row["email"] = (
+            row["email"].strip().lower()
+        )  # one spelling, so that an index finds it; raw keeps theirs
     row["day"] = (kind.occurred_at or now).astimezone(UTC).date()
     return row
 

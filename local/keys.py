@@ -12,10 +12,10 @@ KEYS_FILE = Path(__file__).resolve().parent.parent / ".local" / "keys.json"
 
 
 def development_key(name: str) -> str | None:
-    """Return the key, or None where `make up` has never run."""
+    """Return the key, or None where `make up` has never run, or was run by another user."""
     try:
         key: str | None = json.loads(KEYS_FILE.read_text()).get(name)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     return key
 

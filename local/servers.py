@@ -76,12 +76,20 @@ def is_given(variable: str) -> bool:
 
 
 def database_url() -> str | None:
-    """Return the private PostgreSQL's URL; None before the first `make up`."""
-    server = load().postgres
+    """Return the private PostgreSQL's URL; None before the first `make up`, or if another user ran it."""
+    server = _readable().postgres
     return f"postgres://{NAME}:{server.password}@{HOST}:{server.port}/{NAME}" if server.password else None
 
 
 def redis_url() -> str | None:
-    """Return the private Redis' URL; None before the first `make up`."""
-    server = load().redis
+    """Return the private Redis' URL; None before the first `make up`, or if another user ran it."""
+    server = _readable().redis
     return f"redis://:{server.password}@{HOST}:{server.port}/0" if server.password else None
+
+
+def _readable() -> Servers:
+    try:
+        return load()
+    except PermissionError:
+        # Whoever has servers of their own must not stumble over it; `make up` says whose it is.
+        return Servers()

@@ -76,7 +76,9 @@ def aggregate_metrics(*, job_id: int, **_: Any) -> None:
 
 def close_turn(job_id: int, *, now: Callable[[], datetime], metrics_every: timedelta) -> CollectionJob | None:
     """Count what was applied; return the job if that ended it."""
-    job = CollectionJob.objects.get(pk=job_id)
+    job = CollectionJob.objects.filter(pk=job_id).first()
+    if job is None:
+        return None
     touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
     if touched:
         refining.link_late(job, touched.days, touched.kinds_with_new)

@@ -93,6 +93,11 @@ def test_flower_of_the_demo_asks_for_a_password_too() -> None:
         assert option in flower
 
 
+@pytest.mark.parametrize("name", ["Procfile", "Dockerfile"])
+def test_gunicorn_writes_nothing_into_the_home_folder(name: str) -> None:
+    assert "--no-control-socket" in (PROJECT / name).read_text()
+
+
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_services_have_a_health_check_and_come_back(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,21 +24,31 @@ def _has_wheels() -> None:
         pytest.skip(f"no wheel with {missing[0]} is installed on this machine")
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
+@contextmanager
+def _open_folder() -> Iterator[Path]:
     """A folder that every user can get to, with a space in its path."""
     with tempfile.TemporaryDirectory(prefix="open to all ") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
+@pytest.fixture(scope="session")
+def used_checkout() -> Iterator[Checkout]:
+    """One cluster for all tests that do not mind its earlier life: making one takes most of the time."""
+    with _open_folder() as folder:
+        copy_package(folder)
+        checkout = Checkout(folder)
+        yield checkout
+        checkout("erase")
+
+
 @pytest.fixture
-def checkout(open_folder: Path) -> Iterator[Checkout]:
-    """A checkout run by ourselves in a place others can get to."""
-    copy_package(open_folder)
-    checkout = Checkout(open_folder)
-    yield checkout
-    checkout("erase")
+def checkout(used_checkout: Checkout) -> Iterator[Checkout]:
+    """A checkout run by ourselves in a place others can get to, its servers down."""
+    used_checkout("down")
+    yield used_checkout
+    (used_checkout.folder / ".env").unlink(missing_ok=True)
+    used_checkout("down")
 
 
 @pytest.fixture(scope="session")
@@ -70,23 +81,25 @@ def closed_checkout(tmp_path: Path) -> Iterator[Checkout]:
 
 
 @pytest.fixture
-def ordinary_checkout(open_folder: Path) -> Iterator[Checkout]:
+def ordinary_checkout() -> Iterator[Checkout]:
     """A checkout that belongs to an ordinary user, who runs the commands."""
-    copy_package(open_folder)
-    if not IS_ROOT:
-        checkout = Checkout(open_folder)
-    else:
-        user = pwd.getpwnam("nobody")
-        python = python_for(user)
-        if python is None:
-            pytest.skip("no Python here that an ordinary user can run")
-        if not all(_can_read(user, place) for place in WHEELS if place.exists()):
-            pytest.skip("the wheels are where an ordinary user cannot read them")
-        for path in (open_folder, *open_folder.rglob("*")):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        checkout = Checkout(open_folder, python=python, user=user)
-    yield checkout
-    checkout("erase")
+    with _open_folder() as folder:
+        copy_package(folder)
+        checkout = _given_to_nobody(folder) if IS_ROOT else Checkout(folder)
+        yield checkout
+        checkout("erase")
+
+
+def _given_to_nobody(folder: Path) -> Checkout:
+    user = pwd.getpwnam("nobody")
+    python = python_for(user)
+    if python is None:
+        pytest.skip("no Python here that an ordinary user can run")
+    if not all(_can_read(user, place) for place in WHEELS if place.exists()):
+        pytest.skip("the wheels are where an ordinary user cannot read them")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    return Checkout(folder, python=python, user=user)
 
 
 def _can_read(user: pwd.struct_passwd, folder: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.local.checkout import IS_ROOT, Checkout
+from tests.local.checkout import IS_ROOT, Checkout, python_for
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="only root runs servers as another user")
 
@@ -91,3 +91,14 @@ def test_a_link_in_place_of_the_folder_is_refused(closed_checkout: Checkout, tmp
     assert code == 1
     assert "belongs to another user" in output
     assert tmp_path.stat().st_mode == mode
+
+
+def test_another_user_is_told_whose_the_servers_are(checkout: Checkout) -> None:
+    nobody = pwd.getpwnam("nobody")
+    python = python_for(nobody)
+    if python is None:
+        pytest.skip("no Python here that an ordinary user can run")
+    checkout("up")
+    code, output = Checkout(checkout.folder, python=python, user=nobody).attempt("up")
+    assert code == 1
+    assert ".local belongs to another user" in output

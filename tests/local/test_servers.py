@@ -79,7 +79,7 @@ def test_passwords_show_in_no_argument_and_no_readable_file(running: Checkout) -
 
 def test_down_stops_both_and_leaves_data_and_addresses(checkout: Checkout) -> None:
     checkout("up")
-    checkout.query("CREATE TABLE kept AS SELECT 42 AS answer")
+    checkout.query("CREATE TABLE kept_0 AS SELECT 42 AS answer")
     with checkout.redis() as client:
         client.rpush("queue", "message")
     before, addresses = pids(checkout), (checkout.url("database_url"), checkout.url("redis_url"))
@@ -90,7 +90,7 @@ def test_down_stops_both_and_leaves_data_and_addresses(checkout: Checkout) -> No
 
     checkout("up")
     assert (checkout.url("database_url"), checkout.url("redis_url")) == addresses
-    assert checkout.query("SELECT answer FROM kept") == [(42,)]
+    assert checkout.query("SELECT answer FROM kept_0") == [(42,)]
     with checkout.redis() as client:
         assert client.llen("queue") == 1
 
@@ -117,14 +117,14 @@ def _serves(process: psutil.Process, folder: Path) -> bool:
 
 def test_killed_servers_come_up_with_what_was_committed(checkout: Checkout) -> None:
     checkout("up")
-    checkout.query("CREATE TABLE kept AS SELECT 42 AS answer")
+    checkout.query("CREATE TABLE kept_1 AS SELECT 42 AS answer")
     killed = pids(checkout)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
 
     checkout("up")
     assert not set(pids(checkout)) & set(killed)
-    assert checkout.query("SELECT answer FROM kept") == [(42,)]
+    assert checkout.query("SELECT answer FROM kept_1") == [(42,)]
 
 
 def test_a_process_that_got_our_old_number_is_left_alone(
@@ -161,12 +161,12 @@ def test_a_port_taken_in_the_meantime_is_given_up(checkout: Checkout) -> None:
 
 def test_a_lost_record_costs_new_passwords_and_no_data(checkout: Checkout) -> None:
     checkout("up")
-    checkout.query("CREATE TABLE kept AS SELECT 42 AS answer")
+    checkout.query("CREATE TABLE kept_2 AS SELECT 42 AS answer")
     checkout("down")
     (checkout.folder / ".local" / "servers.json").unlink()
 
     checkout("up")
-    assert checkout.query("SELECT answer FROM kept") == [(42,)]
+    assert checkout.query("SELECT answer FROM kept_2") == [(42,)]
 
 
 def test_a_copy_of_the_project_does_not_touch_the_original(checkout: Checkout, tmp_path: Path) -> None:
