@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from urllib3 import BaseHTTPResponse
 
@@ -17,40 +17,37 @@ _RATIO_COUNTS_FROM = 1024 * 1024
 _PART_BYTES = 1024 * 1024
 
 
-def read_body(raw: BaseHTTPResponse, *, max_bytes: int) -> bytes:
+def read_body(
+    raw: BaseHTTPResponse, *, max_bytes: int, on_progress: Callable[[], None] | None = None
+) -> bytes:
     """
-    Return the whole body, unpacked.
+    Return the whole body, unpacked; `on_progress` is called while it comes in.
 
     :raises TransientError: if it was cut short
     :raises BadResponse: if it is too large, or packed in a way we did not ask for
     """
     encoding = raw.headers.get("Content-Encoding", "").strip().lower()
     if encoding in {"", "identity"}:
-        return _read_plain(raw, max_bytes)
+        _refuse_large(raw.length_remaining or 0, max_bytes)
+        return b"".join(_chunks(raw, max_bytes, on_progress))
     if encoding in {"gzip", "x-gzip"}:
-        return _read_gzip(raw, max_bytes)
+        return _unpacked(_chunks(raw, max_bytes, on_progress), max_bytes)
     raise BadResponse(f"the body is packed as {encoding[:40]!r}, but only gzip was asked for")
 
 
-def _read_plain(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
-    announced = raw.length_remaining
-    if announced is None:
-        return b"".join(_chunks(raw, max_bytes))
-    _refuse_large(announced, max_bytes)
-    return raw.read(decode_content=False)
-
-
-def _chunks(raw: BaseHTTPResponse, max_bytes: int) -> Iterator[bytes]:
+def _chunks(raw: BaseHTTPResponse, max_bytes: int, on_progress: Callable[[], None] | None) -> Iterator[bytes]:
     total = 0
     while chunk := raw.read(_CHUNK_BYTES, decode_content=False):
         total += len(chunk)
         _refuse_large(total, max_bytes)
+        if on_progress:
+            on_progress()
         yield chunk
 
 
-def _read_gzip(raw: BaseHTTPResponse, max_bytes: int) -> bytes:
+def _unpacked(chunks: Iterator[bytes], max_bytes: int) -> bytes:
     unpacker = _Unpacker(max_bytes)
-    parts = [part for chunk in _chunks(raw, max_bytes) for part in unpacker.unpack(chunk)]
+    parts = [part for chunk in chunks for part in unpacker.unpack(chunk)]
     if not unpacker.is_complete:
         raise TransientError("the body ends in the middle of its gzip stream")
     return b"".join(parts)

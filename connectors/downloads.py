@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from email.message import Message
 from types import TracebackType
@@ -15,6 +15,7 @@ from connectors.http import Answer, HttpSession
 from connectors.redaction import shown_url
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
+MAX_KEPT_BYTES = 64 * 1024 * 1024
 MIN_CHUNK_BYTES = 64 * 1024
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 OK, PARTIAL, NOT_MODIFIED, RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
@@ -43,17 +44,25 @@ class Download:
     """A remote file that knows which version of itself the server serves."""
 
     def __init__(
-        self, session: HttpSession, url: str, *, start: int = 0, chunk_bytes: int = 0, expected: str = ""
+        self,
+        session: HttpSession,
+        url: str,
+        *,
+        kept: MutableMapping[str, Answer],
+        start: int = 0,
+        chunk_bytes: int = 0,
+        expected: str = "",
     ) -> None:
         """
         Ask for the bytes from `start`, `chunk_bytes` at a time.
 
         `expected` is the fingerprint seen before: a read that goes on (`start` > 0) is tied to that version,
         one that begins asks whether it is still the same, in which case nothing is sent.
+        `kept` holds a whole body between reads: a server that knows no ranges sends it each time.
         """
         self._session = session
         self._url = url
-        self._start = start
+        self._kept = kept
         self._chunk_bytes = min(max(chunk_bytes, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
         conditions = _if_range(expected) if start else _if_changed(expected)
         answer = self._ask(start, conditions)
@@ -109,16 +118,22 @@ class Download:
         return extent
 
     def _ask(self, start: int, conditions: Mapping[str, str]) -> Answer:
+        if start and self._url in self._kept:
+            return self._kept[self._url]
         # A range of a compressed answer is a range of compressed bytes: of no use to us.
         wanted = {"Range": f"bytes={start}-{start + self._chunk_bytes - 1}", "Accept-Encoding": "identity"}
         unchanged = set() if start or not conditions else {NOT_MODIFIED}
-        return self._session.request(
+        answer = self._session.request(
             "GET",
             self._url,
             headers={**wanted, **conditions},
             accept=frozenset({OK, PARTIAL, RANGE_NOT_SATISFIABLE} | unchanged),
             max_bytes=MAX_BODY_BYTES,
         )
+        self._kept.clear()
+        if answer.status == OK and len(answer.body) <= MAX_KEPT_BYTES:
+            self._kept[self._url] = answer
+        return answer
 
     @property
     def _shown(self) -> str:

@@ -95,6 +95,7 @@ class HttpSession:
         """Take the headers of every call, and the `secrets` that must not show in any message."""
         self._connector = connector
         self._redactor = Redactor(secrets)
+        self._on_progress = access.on_progress
         self._guard = Guard(private_hosts=access.private_hosts, timeouts=timeout or Timeouts())
         self._adapter = GuardedAdapter(self._guard)
         self._session = requests.Session()
@@ -178,7 +179,7 @@ class HttpSession:
         return Answer(
             status=response.status_code,
             headers=response.headers,
-            body=read_body(response.raw, max_bytes=max_bytes),
+            body=read_body(response.raw, max_bytes=max_bytes, on_progress=self._on_progress),
             url=response.url,
         )
 

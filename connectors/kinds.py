@@ -235,7 +235,7 @@ def to_boolean(name: str, value: Any) -> bool | None:
 
 def to_datetime(name: str, value: Any) -> datetime | None:
     """
-    Read ISO 8601, RFC 822 or epoch seconds; a time without a zone is taken as UTC.
+    Read ISO 8601, RFC 822 or epoch seconds or milliseconds; a time without a zone is taken as UTC.
 
     :raises RecordError: if it is none of these
     """
@@ -259,8 +259,10 @@ def to_datetime(name: str, value: Any) -> datetime | None:
 
 
 def _from_epoch(name: str, value: int | Decimal) -> datetime:
+    # As seconds such a number would lie beyond the year 5000.
     try:
-        return datetime.fromtimestamp(float(value), UTC)
+        seconds = float(value)
+        return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         raise RecordError(f"{name}: {_shown(value)} is not a time in epoch seconds") from None
 

@@ -265,9 +265,17 @@ class CappedPaging:
         return self.inner.call(_uncounted(cursor)[1], page_size)
 
     def next_cursor(self, seen: PageSeen) -> str | None:
-        pages, cursor = _uncounted(seen.cursor)
-        following = self.inner.next_cursor(replace(seen, cursor=cursor))
+        pages, _ = _uncounted(seen.cursor)
+        following = self._following(seen)
         return None if following is None or pages + 1 >= self.max_pages else f"{pages + 1} {following}"
+
+    def cut_short(self, seen: PageSeen) -> str:
+        """Return why paging stops after this page although there is more; "" if it does not."""
+        is_cut = self._following(seen) is not None and self.next_cursor(seen) is None
+        return f"maxPages is {self.max_pages}" if is_cut else ""
+
+    def _following(self, seen: PageSeen) -> str | None:
+        return self.inner.next_cursor(replace(seen, cursor=_uncounted(seen.cursor)[1]))
 
 
 def _uncounted(cursor: str | None) -> tuple[int, str | None]:

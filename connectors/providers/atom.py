@@ -5,6 +5,8 @@ Atom and RSS feeds: paged by rel=next or prev-archive, asked only for what chang
   without a link by their hash.
 - The order of entries means nothing (RFC 4287), so every page is read; `newestFirst` says that a feed is
   sorted, and reading then stops at the first page that lies before the window.
+- A first page that has not changed (304) stands for the whole feed: RFC 4287 has a feed's `updated` move with
+  every significant change. A full refresh asks without conditions.
 - RSS has no time of change: a changed item is noticed by its content.
 """
 

@@ -93,7 +93,7 @@ def test_unknown_field_is_a_config_error_listing_the_possible(where: str) -> Non
 
 @pytest.mark.parametrize("path", ["", "a-b", "a..b", "[", "foo bar"])
 def test_a_path_that_is_none_is_a_config_error_naming_its_field(path: str) -> None:
-    with pytest.raises(ConfigError, match="^title: "):
+    with pytest.raises(ConfigError, match=r"^title: "):
         FieldMapping(kind="record", mapping={"title": path})
 
 
@@ -118,7 +118,7 @@ def test_a_value_that_does_not_fit_names_its_field(payload: dict[str, Any], mess
 def test_a_function_that_does_not_fit_the_record_is_a_record_error() -> None:
     mapping = FieldMapping(kind="customer", mapping={"external_id": "id", "name": "join(' ', names)"})
     assert mapping.refine({"id": 1, "names": ["A", "B"]}) == Customer(external_id="1", name="A B")
-    with pytest.raises(RecordError, match="^name: the path does not fit this record"):
+    with pytest.raises(RecordError, match=r"^name: the path does not fit this record"):
         mapping.refine({"id": 1, "names": 5})
 
 
@@ -136,16 +136,16 @@ def test_fields_name_the_place_of_what_does_not_fit() -> None:
 
 @pytest.mark.parametrize("value", [True, Decimal("1.5"), [1], {"a": 1}])
 def test_fields_take_only_text_and_whole_numbers_for_ids(value: object) -> None:
-    with pytest.raises(RecordError, match="^id: "):
+    with pytest.raises(RecordError, match=r"^id: "):
         Fields({"id": value}).identity()
 
 
 @pytest.mark.parametrize("payload", [None, 1, "x", []])
 def test_fields_of_something_else_are_refused(payload: object) -> None:
-    with pytest.raises(RecordError, match="^record: expected an object"):
+    with pytest.raises(RecordError, match=r"^record: expected an object"):
         Fields(payload)
 
 
 def test_a_list_that_is_none_is_refused() -> None:
-    with pytest.raises(RecordError, match="^lines: expected a list"):
+    with pytest.raises(RecordError, match=r"^lines: expected a list"):
         list(Fields({"lines": {"a": 1}}).each("lines"))

@@ -59,37 +59,55 @@ def test_offsets_go_on_by_what_was_read_even_where_the_limit_was_capped() -> Non
     assert [call.params["offset"] for call in calls] == [0, 40, 80]
 
 
-@pytest.mark.parametrize("paging", [PAGES, OFFSETS], ids=["page", "offset"])
-class TestCountedEnd:
-    def test_empty_page_is_the_end(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 100, 0, 100])) == 3
+each_counted_way = pytest.mark.parametrize("paging", [PAGES, OFFSETS], ids=["page", "offset"])
 
-    def test_page_shorter_than_an_earlier_one_is_the_end(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 99, 100])) == 2
 
-    def test_short_first_page_is_no_end_as_the_limit_may_be_capped(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [20, 20, 20, 0])) == 4
+@each_counted_way
+def test_empty_page_is_the_end(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 100, 0, 100])) == 3
 
-    def test_total_reached_is_the_end(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 100, 100], total=200)) == 2
 
-    def test_short_page_below_the_total_is_no_end(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 50, 50, 100], total=200)) == 3
+@each_counted_way
+def test_page_shorter_than_an_earlier_one_is_the_end(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 99, 100])) == 2
 
-    def test_source_has_the_last_word_on_more(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 100], has_more=False)) == 1
-        assert len(walk_through(paging, [100, 5, 100, 0], has_more=True)) == 4
 
-    def test_total_too_high_does_not_go_on_for_ever(self, paging: CountedPaging) -> None:
-        assert len(walk_through(paging, [100, 0, 100], total=1_000_000)) == 2
+@each_counted_way
+def test_short_first_page_is_no_end_as_the_limit_may_be_capped(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [20, 20, 20, 0])) == 4
 
-    def test_it_is_not_safely_resumable(self, paging: CountedPaging) -> None:
-        assert not paging.is_safely_resumable
 
-    @pytest.mark.parametrize("cursor", ["abc", "3", "[1]", '["x", 0, 0]', "https://api.example/?page=2"])
-    def test_a_cursor_of_another_kind_starts_again(self, paging: CountedPaging, cursor: str) -> None:
-        with pytest.raises(CursorExpired):
-            paging.call(cursor, 100)
+@each_counted_way
+def test_total_reached_is_the_end(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 100, 100], total=200)) == 2
+
+
+@each_counted_way
+def test_short_page_below_the_total_is_no_end(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 50, 50, 100], total=200)) == 3
+
+
+@each_counted_way
+def test_source_has_the_last_word_on_more(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 100], has_more=False)) == 1
+    assert len(walk_through(paging, [100, 5, 100, 0], has_more=True)) == 4
+
+
+@each_counted_way
+def test_total_too_high_does_not_go_on_for_ever(paging: CountedPaging) -> None:
+    assert len(walk_through(paging, [100, 0, 100], total=1_000_000)) == 2
+
+
+@each_counted_way
+def test_counted_paging_is_not_safely_resumable(paging: CountedPaging) -> None:
+    assert not paging.is_safely_resumable
+
+
+@each_counted_way
+@pytest.mark.parametrize("cursor", ["abc", "3", "[1]", '["x", 0, 0]', "https://api.example/?page=2"])
+def test_a_cursor_of_another_kind_starts_again(paging: CountedPaging, cursor: str) -> None:
+    with pytest.raises(CursorExpired):
+        paging.call(cursor, 100)
 
 
 def test_limit_is_sent_only_where_it_has_a_name() -> None:

@@ -14,7 +14,7 @@ from connectors.base import Access, Config, Connector, FetchRequest, Page, Strea
 from connectors.downloads import Download
 from connectors.errors import CursorExpired
 from connectors.files import LocalFile
-from connectors.http import HttpSession
+from connectors.http import Answer, HttpSession
 from connectors.providers.csv.reading import Place, place_of, read_page
 from connectors.providers.csv.settings import CsvConfig
 from connectors.providers.csv.table import Table
@@ -31,6 +31,7 @@ class Csv(Connector):
         super().__init__(config=config, credentials=credentials, access=access)
         self._tables = {name: Table(settings) for name, settings in config.streams.items()}
         self._session = HttpSession(connector=self.name, access=access)
+        self._kept: dict[str, Answer] = {}
 
     def streams(self) -> tuple[Stream, ...]:
         return tuple(
@@ -56,6 +57,7 @@ class Csv(Connector):
 
     def close(self) -> None:
         self._session.close()
+        self._kept.clear()
 
     def _open(self, given: str, place: Place | None, known: str, page_size: int) -> LocalFile | Download:
         start = place.offset if place else 0
@@ -64,6 +66,7 @@ class Csv(Connector):
         return Download(
             self._session,
             given,
+            kept=self._kept,
             start=start,
             chunk_bytes=_expected_bytes(place, page_size),
             expected=place.fingerprint if place else known,

@@ -15,6 +15,7 @@ from connectors.base import Access, Connector, FetchRequest, Page, Stream
 from connectors.errors import AuthenticationError, CursorExpired
 from connectors.http import Answer, HttpSession, RefusedRequest
 from connectors.pages import split_records
+from connectors.paging import CappedPaging
 from connectors.providers.rest.auth import auth_of, secrets_in
 from connectors.providers.rest.listing import Listing
 from connectors.providers.rest.settings import RestConfig, RestCredentials
@@ -60,6 +61,7 @@ class Rest(Connector):
             records=listed.records,
             next_cursor=listing.paging.next_cursor(seen),
             expected_total=seen.total,
+            cut_short=listing.paging.cut_short(seen) if isinstance(listing.paging, CappedPaging) else "",
         )
 
     def close(self) -> None:

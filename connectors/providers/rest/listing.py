@@ -97,8 +97,7 @@ def _defaults(settings: ListingSettings) -> dict[str, str]:
 
 def _time_of_change(settings: ListingSettings) -> dict[str, str]:
     asked = settings.incremental
-    # A bare number is taken for seconds, so milliseconds would be read as a far future.
-    if asked is None or asked.field is None or asked.format == "epoch_ms":
+    if asked is None or asked.field is None:
         return {}
     return {"updated_at": ".".join(f'"{step}"' for step in steps_of(asked.field))}
 

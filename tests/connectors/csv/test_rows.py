@@ -77,6 +77,7 @@ def test_quote_broken_in_the_second_line_of_a_row_costs_that_row_only(table: Mak
         ('a,b\n1,2\n3,"4\n5,6', 3),
         ('a,b\n"1\n2","3\n4,5\n', 3),
         ('a,b\n1,"x ""y""\nz\n', 2),
+        ('a,b\n1,"x\nsay ""y""\nz\n', 2),
         ('a,b\n"1""\n""\n2","3\n4\n', 4),
     ],
 )
