@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Event, Thread
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -41,29 +41,27 @@ def follow(job_ids: Sequence[int], *, look: Look, stop: Event) -> None:
 
 
 class Patience:
-    """Says once, after a while, that nobody works on the jobs."""
+    """Complains once when nothing has moved for a while."""
 
-    def __init__(self, *, complain: Callable[[str], None]) -> None:
+    def __init__(self, *, seconds: float, complain: Callable[[], None]) -> None:
+        self._seconds = seconds
         self._complain = complain
         self._seen: Sequence[tuple[object, ...]] = ()
         self._moved_at: datetime | None = None
 
     def look(self, now: datetime, found: Sequence[Standing]) -> None:
-        seen = [(one.job_id, one.done, one.status, one.state) for one in found]
-        if seen != self._seen or self._moved_at is None:
+        seen = [one.stage for one in found]
+        is_told_to_wait = any(one.is_waiting for one in found)
+        if seen != self._seen or is_told_to_wait or self._moved_at is None:
             self._seen, self._moved_at = seen, now
-        elif (now - self._moved_at).total_seconds() >= PATIENCE:
-            self._complain(NO_WORKER)
-            self._complain = _say_nothing
-
-
-def _say_nothing(_: str) -> None:
-    """It has been said."""
+        elif (now - self._moved_at).total_seconds() >= self._seconds:
+            self._moved_at = datetime.max.replace(tzinfo=UTC)
+            self._complain()
 
 
 def wait_for(job_ids: Sequence[int], *, display: Display) -> None:
     """Show the jobs until workers have ended them all."""
-    patience = Patience(complain=display.note)
+    patience = Patience(seconds=PATIENCE, complain=lambda: display.note(NO_WORKER))
 
     def look(now: datetime, found: Sequence[Standing]) -> None:
         display.show(now, found)

@@ -17,6 +17,7 @@ from ingest.management.text import Output, duration, one_line
 from ingest.models import CollectionJob
 
 LINE_EVERY = 3.0  # seconds, where there is no terminal
+SILENCE_WORTH_SAYING = 10.0
 _COLOURS = {
     "SUCCEEDED": "green",
     "PARTIAL": "yellow",
@@ -38,6 +39,9 @@ class Standing:
     expected: int | None
     per_second: float
     dead_letters: int
+    #: Changes whenever anything happened.
+    stage: tuple[object, ...]
+    is_waiting: bool
     state: str
 
     @property
@@ -79,6 +83,8 @@ def standing(job: CollectionJob, *, now: datetime) -> Standing:
         # A run over in no time has no meaningful speed.
         per_second=done / max(seconds, 0.5) if seconds > 0 else 0.0,
         dead_letters=job.failed,
+        stage=(job.status, job.fetched, done, job.is_fetched, job.lease_token),
+        is_waiting=_wait(job, now=now) > 0,
         state=_state(job, now=now),
     )
 
@@ -88,14 +94,20 @@ def _state(job: CollectionJob, *, now: datetime) -> str:
         return f"{job.status.lower()}: {one_line(job.error)}" if job.error else job.status.lower()
     if job.source.is_paused:
         return "paused"
-    wait = (job.next_run_at - now).total_seconds()
-    if wait > 1:
-        return f"waits {duration(wait)}: {one_line(job.error)}"
+    if job.error and _wait(job, now=now) > 0:
+        return f"waits {duration(_wait(job, now=now))}: {one_line(job.error)}"
     if job.cancel_requested:
         return "stops at the next page"
     if job.started_at is None:
         return "queued"
-    return "writing the last pages" if job.is_fetched else f"page {job.next_page_number}"
+    doing = "writing the last pages" if job.is_fetched else f"page {job.next_page_number}"
+    silence = (now - (job.progress_at or job.started_at)).total_seconds()
+    return f"{doing}, nothing for {duration(silence)}" if silence > SILENCE_WORTH_SAYING else doing
+
+
+def _wait(job: CollectionJob, *, now: datetime) -> float:
+    """Return for how many seconds the job has to wait still."""
+    return max(0.0, (job.next_run_at - now).total_seconds()) if job.is_live else 0.0
 
 
 class Display(Protocol):
@@ -166,14 +178,16 @@ def _bar_cells(one: Standing, *, pulse_at: float) -> list[Text | ProgressBar]:
 
 def _total(found: Sequence[Standing]) -> str:
     done = sum(one.done for one in found)
-    speed = sum(one.per_second for one in found if one.is_live)
-    letters = sum(one.dead_letters for one in found)
-    live = sum(one.is_live for one in found)
-    return f"{done:,} records, {speed:,.0f}/s, {_letters(letters)}, {live} of {len(found)} streams at work"
+    letters = _letters(sum(one.dead_letters for one in found))
+    live = [one for one in found if one.is_live]
+    if not live:
+        return f"{done:,} records, {letters}, all {len(found)} streams done"
+    speed = sum(one.per_second for one in live)
+    return f"{done:,} records, {speed:,.0f}/s, {letters}, {len(live)} of {len(found)} streams at work"
 
 
 class Lines:
-    """A line per job that ended and, every few seconds, one for each that moved."""
+    """A line when a job ends or has to wait and, every few seconds, one for each that moved."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -193,16 +207,19 @@ class Lines:
         is_time = self._latest is None or (now - self._latest).total_seconds() >= LINE_EVERY
         for one in found:
             before = self._shown.get(one.job_id)
-            has_ended = not one.is_live and (before is None or before.is_live)
-            if has_ended or (is_time and _is_news(one, before)):
+            if _is_urgent(one, before) or (is_time and _is_news(one, before)):
                 self._out.write(one.line + "\n")
                 self._shown[one.job_id] = one
         if is_time:
             self._latest = now
 
 
-def _is_news(one: Standing, before: Standing | None) -> bool:
+def _is_urgent(one: Standing, before: Standing | None) -> bool:
+    """Tell whether the job has ended, or was told to wait, since it was shown."""
     if before is None:
-        return True
-    # Seconds left to wait are no news.
-    return (one.done, one.status, one.state[:5]) != (before.done, before.status, before.state[:5])
+        return False
+    return (before.is_live and not one.is_live) or (one.is_waiting and not before.is_waiting)
+
+
+def _is_news(one: Standing, before: Standing | None) -> bool:
+    return before is None or (one.stage, one.is_waiting) != (before.stage, before.is_waiting)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
-from argparse import SUPPRESS, HelpFormatter, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+    OutputWrapper,
+)
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from connectors import exact_json
 from connectors.errors import ConnectorError
-from ingest.management.text import one_line
+from ingest.management.text import one_line, write_table
 from ingest.models import Source, SourceStream
 
 
@@ -46,39 +53,62 @@ def refuse(message: str) -> NoReturn:
     raise CommandError(one_line(message), returncode=Exit.USAGE)
 
 
+class Terminal:
+    """stdout or stderr without what Django adds: line ends, and the colour of alarm."""
+
+    def __init__(self, wrapper: OutputWrapper) -> None:
+        self._wrapper = wrapper
+
+    def write(self, text: str) -> None:
+        self._wrapper.write(text, style_func=str, ending="")
+        self._wrapper.flush()  # in a pipe, too, progress is of use only while it is made
+
+    def flush(self) -> None:
+        self._wrapper.flush()
+
+    def isatty(self) -> bool:
+        return self._wrapper.isatty()
+
+
 class SyncCommand(BaseCommand):
     """A command of this project: `act` does the work and returns how it ended."""
 
     requires_system_checks: list[str] = []
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
-        parser.formatter_class = _Formatter
-        return parser
+        shown: dict[str, Any] = {"epilog": EXIT_CODES, "formatter_class": _Formatter, **kwargs}
+        return super().create_parser(prog_name, subcommand, **shown)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
-    def act(self, **options: Any) -> Exit:
+    def act(self, *args: Any, **options: Any) -> Exit:
         """Do what the command is for."""
         raise NotImplementedError
 
     def handle(self, *_: Any, **options: Any) -> None:
-        _settle_encoding(is_json=options["json"])
+        _settle_encoding(is_json=options.get("json", False))
         code = self._guarded(options)
         if code:
             raise SystemExit(int(code))
 
+    @property
+    def aside(self) -> Terminal:
+        """Where people are told what is not the result; it never gets into a pipe."""
+        return Terminal(self.stderr)
+
     def say(self, text: str) -> None:
-        """Tell people something that is not the result; it never gets into a pipe."""
-        self.stderr.write(text, style_func=str)
+        self.aside.write(f"{text}\n")
+
+    def write_table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        write_table(Terminal(self.stdout), columns, rows)
 
     def write_json(self, value: Any) -> None:
         self.stdout.write(exact_json.dumps(value).decode())
 
     def _guarded(self, options: dict[str, Any]) -> Exit:
         try:
-            with _errors_in_one_line():
+            with _errors_in_one_line(), log_from(logging.WARNING):
                 return self.act(**options)
         except KeyboardInterrupt:
             return Exit.INTERRUPTED
@@ -88,17 +118,20 @@ class SyncCommand(BaseCommand):
             return Exit.OK
 
 
-class _Formatter(RawDescriptionHelpFormatter):
-    """Keeps the list of exit codes as it is, and leaves out Django's own options."""
+class _Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
+    """Keeps the lines of the exit codes apart, and Django's own options at the end."""
 
-    _OWN_OF_DJANGO = frozenset(
-        {"--settings", "--pythonpath", "--traceback", "--no-color", "--force-color", "--version"}
-    )
 
-    def add_argument(self, action: Any) -> None:
-        if not self._OWN_OF_DJANGO.isdisjoint(action.option_strings):
-            action.help = SUPPRESS
-        super().add_argument(action)
+@contextmanager
+def log_from(level: int) -> Iterator[None]:
+    """Log nothing below this level for a while: what commands do they tell in their own words."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(max(level, before))
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 @contextmanager
@@ -148,16 +181,15 @@ def streams_named(source: Source | None, names: list[str]) -> list[SourceStream]
 
     :raises CommandError: naming the streams there are, if one is not among them
     """
-    streams = SourceStream.objects.select_related("source").defer("source__credentials").order_by("name", "id")
+    streams = (
+        SourceStream.objects.select_related("source").defer("source__credentials").order_by("name", "id")
+    )
     if source is not None:
         streams = streams.filter(source=source)
     found = [stream for stream in streams if not names or stream.name in names]
     for name in names:
         if name not in {stream.name for stream in found}:
             known = ", ".join(sorted({stream.name for stream in streams}))
-            refuse(f"{source.name if source else 'No source'} has {'no' if source else 'a'} stream {name!r}. "
-                   f"There are: {known or 'none'}.")
+            where = f"in source {source.name}" if source else "in any source"
+            refuse(f"There is no stream {name!r} {where}. There are: {known or 'none'}.")
     return found
-
-
-Check = Callable[[str], Any]

@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, Protocol, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# Escape sequences move the cursor and rename windows; bidirectional marks make text read otherwise than it is.
+# Escape sequences move the cursor and rename windows; bidirectional marks make text read other than it is.
 _SPACING = re.compile(r"[\t\n\r\v\f\x85\u2028\u2029]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 LONGEST_CELL = 60
+
+
+class Output(Protocol):
+    """Where tables go."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def isatty(self) -> bool: ...
 
 
 def one_line(text: str) -> str:
@@ -35,8 +44,9 @@ def cell(value: Any) -> str:
             return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         case timedelta():
             return duration(value.total_seconds())
-    text = one_line(str(value))
-    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
+        case _:
+            text = one_line(str(value))
+            return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
 
 
 def duration(seconds: float) -> str:
@@ -49,7 +59,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" if whole < 172_800 else f"{whole // 86_400} days"
 
 
-def write_table(out: IO[str], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def write_table(out: Output, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Write rows for people; numbers stand to the right."""
     numeric = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
     cells = [[cell(value) for value in row] for row in rows]
@@ -63,21 +73,26 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
-def _write_rich(out: IO[str], columns: Sequence[str], cells: list[list[str]], numeric: list[bool]) -> None:
+def _write_rich(out: Output, columns: Sequence[str], cells: list[list[str]], numeric: list[bool]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column, is_right in zip(columns, numeric, strict=True):
         table.add_column(column, justify="right" if is_right else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(text) for text in row))  # as Text, brackets in data are no markup
-    Console(file=out).print(table)
+    Console(file=cast(IO[str], out)).print(table)
 
 
-def _write_plain(out: IO[str], columns: Sequence[str], cells: list[list[str]], numeric: list[bool]) -> None:
+def _write_plain(out: Output, columns: Sequence[str], cells: list[list[str]], numeric: list[bool]) -> None:
     lines = [list(columns), *cells]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    widths = [max(cell_len(line[at]) for line in lines) for at in range(len(columns))]
     for line in lines:
         aligned = [
-            text.rjust(width) if is_right else text.ljust(width)
+            _aligned(text, width, is_right=is_right)
             for text, width, is_right in zip(line, widths, numeric, strict=True)
         ]
         out.write("  ".join(aligned).rstrip() + "\n")
+
+
+def _aligned(text: str, width: int, *, is_right: bool) -> str:
+    gap = " " * (width - cell_len(text))
+    return gap + text if is_right else text + gap
