@@ -17,6 +17,7 @@ from typing import Any
 
 from celery import Signature, chain, current_app, shared_task
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -79,9 +80,10 @@ def close_turn(job_id: int, *, now: Callable[[], datetime], metrics_every: timed
     job = CollectionJob.objects.filter(pk=job_id).first()
     if job is None:
         return None
-    touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
-    if touched:
-        refining.link_late(job, touched.days, touched.kinds_with_new)
+    with transaction.atomic():
+        touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
+        if touched:
+            refining.link_late(job, touched.days, touched.kinds_with_new)
     return jobs.finish(job_id)
 
 

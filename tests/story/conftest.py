@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,18 @@ from tests.story.processes import Processes
 from tests.story.redis import PrivateRedis
 
 _REPORT = pytest.StashKey[pytest.TestReport]()
-TAIL = 20_000
+TAIL = 6_000
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let the fixtures know how the test ended, so that they show the logs of a failed one."""
-    report: pytest.TestReport = yield
+    report = yield
     if report.when == "call":
         item.stash[_REPORT] = report
-    return report  # noqa: B901 - what a wrapper hook returns
+    return report
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def processes(
     processes.stop()
     report = request.node.stash.get(_REPORT, None)
     if report is not None and report.failed:
-        print(processes.logs()[-TAIL:])
+        sys.stdout.write(processes.logs()[-TAIL:])
 
 
 def _database_url() -> str:
@@ -70,5 +73,4 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
     lines: list[str] = []
     yield lines
     with capsys.disabled():
-        print("".join(f"\n    {line}" for line in lines))
-
+        sys.stdout.write("".join(f"\n    {line}" for line in lines))

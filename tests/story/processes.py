@@ -96,7 +96,9 @@ class Processes:
         """Start beat, whose first tick comes at once."""
         schedule = str(self._folder / "beat-schedule")
         options = ["--schedule", schedule, "--pidfile=", "--loglevel", "INFO"]
-        return self._start("beat", [sys.executable, "-m", "celery", "-A", "syncproject", "beat", *options], {})
+        return self._start(
+            "beat", [sys.executable, "-m", "celery", "-A", "syncproject", "beat", *options], {}
+        )
 
     def stop(self) -> None:
         for process in self.started:

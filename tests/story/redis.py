@@ -63,7 +63,8 @@ class PrivateRedis:
     def dump(self) -> bytes:
         """Return every key and value, as Redis writes them to disk."""
         with self.client() as client:
-            return b"\n".join(key + (client.dump(key) or b"") for key in client.keys())
+            keys = client.scan_iter()
+            return b"\n".join(key + (client.dump(key) or b"") for key in keys)
 
     def client(self) -> Redis:
         return Redis(port=self.port, socket_timeout=5)

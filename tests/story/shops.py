@@ -10,7 +10,7 @@ from django.db.models.functions import Lag
 
 from ingest import jobs
 from ingest.connecting import lay_out_streams
-from ingest.models import REFINED_MODELS, CollectionJob, Page, RawRecord, Source, SourceStream
+from ingest.models import REFINED_MODELS, CollectionJob, FailedSync, Page, RawRecord, Source, SourceStream
 from sandbox import SandboxClient
 
 PAGINGS = ("page", "offset", "cursor", "next", "link")
@@ -97,13 +97,22 @@ def pages_landed() -> int:
     return CollectionJob.objects.aggregate(landed=Sum("pages_landed"))["landed"] or 0
 
 
+def assert_all_succeeded() -> None:
+    unwell = [
+        f"{job.stream} {job.status} {job.error_type} {job.error}"
+        for job in CollectionJob.objects.exclude(status="SUCCEEDED").select_related("stream")
+    ]
+    letters = [f"{letter.external_id}: {letter.error}" for letter in FailedSync.objects.all()[:5]]
+    assert not unwell, (unwell, letters)
+
+
 def assert_equal_to(world: SandboxClient, datasets: dict[SourceStream, str]) -> None:
     """Compare every id and the newest version of every object with the world's own ledger."""
     for stream, dataset in datasets.items():
         newest = world.ledger(dataset, full=True)["expected"]["newest"]
         theirs = {external_id: said["sha256"] for external_id, said in newest.items()}
         assert newest_versions(stream) == theirs, f"raw versions of {dataset} differ from the ledger"
-        refined = REFINED_MODELS[stream.kind].objects.filter(source=stream.source_id)
+        refined = REFINED_MODELS[stream.kind]._base_manager.filter(source=stream.source_id)
         if REFINED_MODELS[stream.kind].__name__ == "ContentItem":
             refined = refined.filter(external_id__startswith=f"{stream.name}-")
         ids = list(refined.values_list("external_id", flat=True))

@@ -1,0 +1,133 @@
+"""The admin in a real browser: live progress, buttons, and nothing that runs but our own scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from ingest.models import CollectionJob, Source
+from tests.admin.pages import detail_of, list_of, our_models
+from tests.admin.shop import Shop, build_shop
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt install chromium)"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def orm_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The live server takes a thread per request; a connection kept by one would outlive the test database.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    # Playwright keeps an event loop in this thread; the ORM takes that for a view that must not block.
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture
+def window(transactional_db: None, live_server: LiveServer, orm_beside_playwright: None) -> Iterator[Page]:
+    """A superuser's browser window; any script error or dialog fails the test."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    trouble: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+        context.add_cookies([cookie])  # type: ignore[list-item]
+        page = context.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: trouble.append(dialog.message))
+        page.on("console", lambda message: trouble.extend(_complaint(message)))
+        yield page
+        browser.close()
+        # Inside the event loop the ORM has a connection of its own, which nobody else would close.
+        connections.close_all()
+    assert trouble == []
+
+
+def _complaint(message: ConsoleMessage) -> list[str]:
+    is_ours = message.type == "error" and "favicon" not in str(message.location)
+    return [f"{message.text} {message.location}"] if is_ours else []
+
+
+def test_progress_moves_by_itself_and_stops_with_the_job(window: Page) -> None:
+    shop = build_shop(now=timezone.now())
+    window.goto(list_of(CollectionJob))
+    cell = window.locator(f'[data-job="{shop.live.pk}"][data-part="progress"]')
+    expect(cell).to_contain_text("3,250 / 5,000")
+    CollectionJob.objects.filter(pk=shop.live.pk).update(fetched=4000)
+    expect(cell).to_contain_text("4,000 / 5,000")
+    CollectionJob.objects.filter(pk=shop.live.pk).update(
+        fetched=5000, status="SUCCEEDED", finished_at=timezone.now()
+    )
+    expect(cell).to_contain_text("5,000 / 5,000")
+    expect(window.locator('[data-live]:not([data-live=""])')).to_have_count(0)
+
+
+def test_the_page_of_a_job_that_ended_offers_to_sync_again(window: Page) -> None:
+    shop = build_shop(now=timezone.now())
+    window.goto(detail_of(shop.live))
+    expect(window.get_by_role("button", name="Cancel")).to_be_visible()
+    CollectionJob.objects.filter(pk=shop.live.pk).update(status="SUCCEEDED", finished_at=timezone.now())
+    expect(window.get_by_role("button", name="Sync again")).to_be_visible()
+
+
+def test_buttons_of_a_source_do_what_they_say(window: Page) -> None:
+    shop = build_shop(now=timezone.now())
+    window.goto(detail_of(shop.source))
+    window.get_by_role("button", name="Pause").click()
+    expect(window.get_by_role("button", name="Resume")).to_be_visible()
+    assert Source.objects.get().is_paused
+    window.get_by_role("button", name="Resume").click()
+    expect(window.get_by_role("button", name="Sync now")).to_be_visible()
+    assert not Source.objects.get().is_paused
+
+
+def test_hostile_text_runs_nowhere(window: Page) -> None:
+    evil = "<img src=x onerror=alert(1)><script>alert(1)</script>\"><svg onload=alert(1)>' x-init=alert(1) "
+    shop = build_shop(now=timezone.now(), write=lambda text: evil + text)
+    for address in addresses(shop):
+        window.goto(address)
+        assert window.locator("img[src='x'], svg[onload]").count() == 0, address
+
+
+def test_no_page_is_wider_than_the_window(window: Page) -> None:
+    shop = build_shop(now=timezone.now(), write=lambda text: text + "wordwithoutend" * 40)
+    for address in addresses(shop):
+        window.goto(address)
+        for width in (1440, 768, 390):
+            window.set_viewport_size({"width": width, "height": 900})
+            assert window.evaluate("document.documentElement.scrollWidth") <= width, (address, width)
+
+
+def test_nothing_is_loaded_from_elsewhere(window: Page, live_server: LiveServer) -> None:
+    shop = build_shop(now=timezone.now())
+    asked: list[str] = []
+    window.on("request", lambda request: asked.append(request.url))
+    for address in ("/admin/", list_of(CollectionJob), detail_of(shop.live)):
+        window.goto(address)
+    assert [url for url in asked if not url.startswith((live_server.url, "data:", "blob:"))] == []
+
+
+def addresses(shop: Shop) -> list[str]:
+    return ["/admin/", *(list_of(model) for model in our_models()), *(detail_of(row) for row in shop.rows)]
