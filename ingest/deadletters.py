@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from connectors import exact_json
 from connectors.base import SourceRecord
 from connectors.errors import RecordError
-from ingest.models import CollectionJob, FailedSync, RawRecord
+from ingest.models import CollectionJob, FailedSync
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,15 @@ class Rejected:
 
     record: SourceRecord
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A version that went through, and when it landed."""
+
+    external_id: str
+    raw_id: int
+    landed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,20 +134,47 @@ def storable_text(text: str) -> str:
 
 
 def ids_in_trouble(stream_id: int, external_ids: list[str]) -> frozenset[str]:
-    """Return those of the ids that have an open dead letter with a raw row: worth another try."""
+    """Return those of the ids that have an open dead letter: worth another try."""
     letters = FailedSync.objects.filter(
-        stream=stream_id, external_id__in=external_ids, resolved_at__isnull=True, raw__isnull=False
+        stream=stream_id, external_id__in=external_ids, resolved_at__isnull=True
     )
     return frozenset(letters.values_list("external_id", flat=True))
 
 
-def resolve_synced(job: CollectionJob, external_ids: Iterable[str]) -> int:
-    """Close the open dead letters of objects that are now refined."""
+def resolve_synced(job: CollectionJob, understood: Sequence[Understood]) -> int:
+    """
+    Close the open dead letters of objects that are understood now; return how many.
+
+    Pages are applied in any order: a letter about a later version than the one understood stays open.
+    """
     resolutions = FailedSync.Resolution
     how = resolutions.REPLAYED if job.mode == CollectionJob.Mode.REPLAY else resolutions.SYNCED
-    return FailedSync.objects.filter(
-        stream=job.stream_id, external_id__in=list(external_ids), resolved_at__isnull=True
-    ).update(resolved_at=Now(), resolution=how)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE ingest_failedsync letter SET resolved_at = clock_timestamp(), resolution = %s
+              FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) AS one (external_id, raw_id, landed_at)
+             WHERE letter.stream_id = %s AND letter.external_id = one.external_id
+               AND letter.resolved_at IS NULL
+               AND CASE WHEN letter.raw_id IS NULL THEN letter.last_failed_at <= one.landed_at
+                        ELSE letter.raw_id <= one.raw_id END
+            """,
+            [
+                how,
+                [one.external_id for one in understood],
+                [one.raw_id for one in understood],
+                [one.landed_at for one in understood],
+                job.stream_id,
+            ],
+        )
+        return int(cursor.rowcount)
+
+
+def fail_again(job: CollectionJob, letter_ids: Sequence[int]) -> None:
+    """Note one more failure on letters that no code of ours can help."""
+    FailedSync.objects.filter(pk__in=letter_ids).order_by("fingerprint").update(
+        attempts=F("attempts") + 1, job=job, last_failed_at=Now()
+    )
 
 
 def resolve_by_hand(letters: QuerySet[FailedSync]) -> int:
@@ -147,24 +183,11 @@ def resolve_by_hand(letters: QuerySet[FailedSync]) -> int:
     )
 
 
-def body_for_replay(letter: FailedSync) -> bytes | None:
-    """Return the record's JSON text again, or None where only an excerpt was kept."""
-    data = letter.raw_data
-    if isinstance(data, dict) and set(data) == {"unreadable"}:
+def body_for_replay(stored: bytes) -> bytes | None:
+    """Return the record's JSON text again from a letter's `raw_data`; None where it was cut to an excerpt."""
+    data = exact_json.loads(stored)
+    if isinstance(data, dict) and data.keys() == {"unreadable"}:
         return str(data["unreadable"]).encode()
-    if isinstance(data, dict) and set(data) == {"excerpt", "bytes", "sha256"}:
+    if isinstance(data, dict) and data.keys() == {"excerpt", "bytes", "sha256"}:
         return None
-    return json.dumps(data).encode()
-
-
-def raw_rows_of(letters: Iterable[FailedSync]) -> list[int]:
-    """Return the newest raw row of each letter's object."""
-    newest = (
-        RawRecord.objects.filter(
-            stream__in={letter.stream_id for letter in letters},
-            external_id__in={letter.external_id for letter in letters if letter.raw_id},
-        )
-        .order_by("stream_id", "external_id", "-version")
-        .distinct("stream_id", "external_id")
-    )
-    return list(newest.values_list("pk", flat=True))
+    return stored

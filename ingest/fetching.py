@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError
 from connectors.base import Connector, FetchRequest
 from connectors.base import Stream as OfferedStream
 from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
-from ingest import jobs, landing, leases
+from ingest import jobs, landing, leases, stopping
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
 from ingest.models import CollectionJob, Page
@@ -59,7 +59,9 @@ def fetch_slice(
     lease = leases.claim(job_id)
     if lease is None:
         return 0
-    job = CollectionJob.objects.select_related("source", "stream").get(pk=job_id)
+    job = CollectionJob.objects.select_related("source", "stream").defer("source__credentials").get(pk=job_id)
+    if job.pages_landed == 0 and job.attempts == 0:
+        log.info("job started", extra={"job": job.pk, "source": job.source.name, "stream": job.stream.name})
     counter = _Landed()
     try:
         _fetch_pages(job, lease, counter, now=now, until=until, after_landing=after_landing)
@@ -124,14 +126,16 @@ def _pages_before_next(job: CollectionJob, lease: Lease, in_time: bool) -> int |
 
     Looks at the row once per page, so that a word of the admin counts at the next page boundary.
     """
-    job.refresh_from_db(from_queryset=CollectionJob.objects.select_related("source", "stream"))
+    job.refresh_from_db(
+        from_queryset=CollectionJob.objects.select_related("source", "stream").defer("source__credentials")
+    )
     if job.is_fetched or job.lease_token != lease.token:
         return None
     if job.cancel_requested:
         jobs.end_fetching(lease, outcome=CollectionJob.Status.CANCELLED)
         return None
     waiting = pages_waiting(job.pk)
-    if not in_time or job.source.is_paused or waiting >= settings.MAX_PAGES_AHEAD:
+    if not in_time or stopping.is_asked() or job.source.is_paused or waiting >= settings.MAX_PAGES_AHEAD:
         jobs.release(lease)
         return None
     return waiting

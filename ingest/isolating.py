@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import DataError, transaction
+from django.db import DataError, IntegrityError, transaction
+
+from connectors.errors import RecordError
 
 Item = TypeVar("Item")
 
 # What one bad value raises: a NUL is a ValueError, a lone surrogate a UnicodeEncodeError (a ValueError
-# too), a number out of range a DataError. Anything else is not the record's fault.
-BAD_VALUE = (DataError, ValueError)
+# too) or a RecordError, a number out of range a DataError, a child without an id an IntegrityError, and a
+# value of a type nobody expected whatever Python says of it. Anything else is not the record's fault.
+BAD_VALUE = (DataError, IntegrityError, RecordError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 def write_all(items: Sequence[Item], write: Callable[[Sequence[Item]], None]) -> list[tuple[Item, Exception]]:
@@ -35,4 +38,5 @@ def write_all(items: Sequence[Item], write: Callable[[Sequence[Item]], None]) ->
 
 def reason(error: Exception) -> str:
     """Return the error in one line for people."""
-    return f"PostgreSQL cannot store it: {str(error).strip().splitlines()[0]}"
+    text = str(error).strip() or type(error).__name__
+    return f"PostgreSQL cannot store it: {text.splitlines()[0]}"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce, Now
 
 from connectors.errors import ConnectorError, RateLimited, TransientError
 from ingest import schedules
@@ -212,12 +212,15 @@ def end_fetching(lease: Lease, *, outcome: str = "", error_type: str = "", error
 
 def start_over(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
     """
-    Begin the window again from its first page, because the provider forgot the cursor.
+    Begin the window again from its first page, as the provider forgot the cursor; once too often, end.
 
     :raises LeaseLost: if another worker has the job
     """
-    if job.attempts + 1 >= error.max_attempts:
-        put_off(lease, job, error)
+    # Passes, not attempts: a pass lands its first pages again, which would set attempts back each time.
+    if job.pass_number >= error.max_attempts:
+        end_fetching(
+            lease, outcome=CollectionJob.Status.FAILED, error_type=error.error_type, error=str(error)
+        )
         return
     write_fenced(
         lease,
@@ -256,15 +259,33 @@ def finish(job_id: int) -> CollectionJob | None:
     with transaction.atomic():
         job = (
             CollectionJob.objects.select_for_update(of=("self",))
-            .select_related("stream")
+            .select_related("source", "stream")
+            .defer("source__credentials")
             .filter(pk=job_id, status__in=CollectionJob.LIVE, is_fetched=True)
             .first()
         )
         if job is None or job.pages.exclude(state=Page.State.COUNTED).exists():
             return None
         _close(job)
-    log.info("job ended", extra={"job": job.pk, "status": job.status})
+    job.refresh_from_db(fields=["finished_at"])
+    log.info("job ended", extra=_facts(job))
     return job
+
+
+def _facts(job: CollectionJob) -> dict[str, object]:
+    counts = ("fetched", "inserted", "updated", "unchanged", "skipped", "failed", "rate_limit_hits")
+    seconds = (
+        (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
+    )
+    return {
+        "job": job.pk,
+        "source": job.source.name,
+        "stream": job.stream.name,
+        "status": job.status,
+        **{name: getattr(job, name) for name in counts},
+        "seconds": seconds,
+        "error_type": job.error_type,
+    }
 
 
 def _close(job: CollectionJob) -> None:
@@ -281,8 +302,12 @@ def _close(job: CollectionJob) -> None:
 
 
 def _missing(job: CollectionJob) -> str:
-    arrived = job.fetched - job.skipped
-    if job.expected_total is None or arrived >= job.expected_total:
+    if job.expected_total is None:
+        return ""
+    # An earlier pass listed the same records: it must not fill the gaps of the one that counts.
+    pages = job.pages.filter(pass_number=job.pass_number)
+    arrived = pages.aggregate(sum=Coalesce(Sum(F("fetched") - F("skipped")), 0))["sum"]
+    if arrived >= job.expected_total:
         return ""
     return (
         f"The source says it has {job.expected_total} records, {arrived} arrived. The watermark stays; "

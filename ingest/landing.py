@@ -18,8 +18,8 @@ from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
 from connectors import exact_json
+from connectors.base import MAX_ID_LENGTH, SourceRecord
 from connectors.base import Page as FetchedPage
-from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop, RecordError
 from ingest import deadletters, isolating, leases
 from ingest.leases import Lease, write_fenced
@@ -69,7 +69,7 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
     Store the page at the job's cursor and move the cursor, all or nothing.
 
     :raises LeaseLost: if another worker has the job; nothing is written then
-    :raises PaginationLoop: if this page or the cursor it leads to was seen before in this run
+    :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
     """
     content_digest = _digest_of_bodies(fetched)
     _refuse_repetition(job, fetched, content_digest)
@@ -81,8 +81,12 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
     return page
 
 
-def land_again(job: CollectionJob, again: FetchedPage) -> Page:
-    """Store a page of a replay: no provider was asked, so there is no cursor to move and no lease."""
+def land_again(job: CollectionJob, again: FetchedPage, *, beyond_help: int) -> Page:
+    """
+    Store a page of a replay: no provider was asked, so there is no cursor to move and no lease.
+
+    `beyond_help` records could not even be tried; they count as failed.
+    """
     page = _land_records(
         job,
         again,
@@ -90,10 +94,12 @@ def land_again(job: CollectionJob, again: FetchedPage) -> Page:
         content_digest=_digest_of_bodies(again),
         fetch_ms=0,
     )
-    job.next_page_number += 1
-    job.pages_landed += 1
-    job.fetched += page.fetched
-    job.save(update_fields=["next_page_number", "pages_landed", "fetched"])
+    if beyond_help:
+        page.fetched, page.failed = page.fetched + beyond_help, page.failed + beyond_help
+        page.state = Page.State.LANDED
+        page.save(update_fields=["fetched", "failed", "state"])
+    CollectionJob.objects.filter(pk=job.pk).update(**_page_counts(page))
+    job.refresh_from_db()
     return page
 
 
@@ -132,13 +138,12 @@ def _digest_of_bodies(fetched: FetchedPage) -> bytes:
 
 def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest: bytes) -> None:
     seen = Page.objects.filter(job=job, pass_number=job.pass_number)
-    if fetched.next_cursor is not None:
-        following = cursor_digest(fetched.next_cursor)
-        if following == cursor_digest(job.cursor) or seen.filter(cursor_digest=following).exists():
-            raise PaginationLoop(
-                f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
-                "never end. What arrived is kept. Report it to the provider, or use another paging kind."
-            )
+    # The page that led back here is new itself and was kept.
+    if seen.filter(cursor_digest=cursor_digest(job.cursor)).exists():
+        raise PaginationLoop(
+            f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
+            "never end. What arrived is kept. Report it to the provider, or use another paging kind."
+        )
     lately = seen.filter(number__gte=job.next_page_number - PAGES_COMPARED, content_digest=content_digest)
     if fetched.records and lately.exists():
         raise PaginationLoop(
@@ -181,7 +186,7 @@ def _newest_of_each(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord]
     by_id: dict[str, SourceRecord] = {}
     keyless = []
     for record in records:
-        if record.problem or not record.external_id:
+        if _problem(record):
             keyless.append(record)
             continue
         held = by_id.get(record.external_id)
@@ -191,18 +196,33 @@ def _newest_of_each(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord]
     return kept, len(records) - len(kept)
 
 
+def _problem(record: SourceRecord) -> str:
+    """Return why the record cannot be kept under its id; "" if it can."""
+    if record.problem or not record.external_id:
+        return record.problem or "record without an id"
+    if len(record.external_id) > MAX_ID_LENGTH:
+        return f"its id has {len(record.external_id)} characters, more than {MAX_ID_LENGTH}"
+    if not _is_storable(record.external_id):
+        return "its id holds a NUL or a lone surrogate, which PostgreSQL cannot store"
+    return ""
+
+
+def _is_storable(external_id: str) -> bool:
+    return deadletters.storable_text(external_id) == external_id
+
+
 def _is_older(record: SourceRecord, held: SourceRecord) -> bool:
     return bool(record.updated_at and held.updated_at and record.updated_at < held.updated_at)
 
 
 def _sort(job: CollectionJob, records: Sequence[SourceRecord]) -> Sorted:
     found = Sorted()
-    ids = [record.external_id for record in records if record.external_id and not record.problem]
+    ids = [record.external_id for record in records if not _problem(record)]
     latest = _latest_versions(job.stream_id, ids)
     in_trouble = deadletters.ids_in_trouble(job.stream_id, ids)
     for record in records:
-        if record.problem or not record.external_id:
-            found.rejected.append(deadletters.Rejected(record, record.problem or "record without an id"))
+        if problem := _problem(record):
+            found.rejected.append(deadletters.Rejected(record, problem))
         else:
             _sort_one(found, record, latest.get(record.external_id), in_trouble)
     return found
@@ -241,7 +261,7 @@ def _note_unchanged(found: Sorted, record: SourceRecord, latest: Latest, in_trou
 
 
 def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) -> None:
-    gone = {tombstone.external_id: tombstone for tombstone in fetched.tombstones}
+    gone = {one.external_id: one for one in fetched.tombstones if _is_storable(one.external_id)}
     found.skipped += len(fetched.tombstones) - len(gone)
     coming = {version.external_id for version in found.new}
     latest = _latest_versions(job.stream_id, list(gone))
@@ -313,7 +333,8 @@ def _copy(job: CollectionJob, versions: Sequence[NewVersion]) -> list[int]:
             "SELECT nextval('ingest_rawrecord_id_seq') FROM generate_series(1, %s)", [len(versions)]
         )
         ids = [row[0] for row in cursor.fetchall()]
-        cursor.copy_expert(_COPY, io.BytesIO(b"".join(_copy_lines(job, ids, versions))))
+        with connection.wrap_database_errors:  # Django does so for what it knows, which is not COPY
+            cursor.copy_expert(_COPY, io.BytesIO(b"".join(_copy_lines(job, ids, versions))))
     return ids
 
 
@@ -343,9 +364,7 @@ def _move_checkpoint(job: CollectionJob, lease: Lease, fetched: FetchedPage, pag
     """:raises LeaseLost: if another worker has the job"""
     values: dict[str, Any] = {
         "cursor": fetched.next_cursor,
-        "next_page_number": F("next_page_number") + 1,
-        "pages_landed": F("pages_landed") + 1,
-        "fetched": F("fetched") + page.fetched,
+        **_page_counts(page),
         "progress_at": Now(),
         # Progress renews the lease and makes earlier failures count no longer. The last page ends the
         # fetching in the same write: a cursor of None must never be taken for the beginning.
@@ -356,17 +375,33 @@ def _move_checkpoint(job: CollectionJob, lease: Lease, fetched: FetchedPage, pag
         "error_type": "",
         "error": "",
     }
-    if page.state == Page.State.COUNTED:
-        values |= {
-            "pages_applied": F("pages_applied") + 1,
-            "unchanged": F("unchanged") + page.unchanged,
-            "skipped": F("skipped") + page.skipped,
-        }
     high_water = max((record.updated_at for record in fetched.records if record.updated_at), default=None)
     if high_water is not None:
         values["high_water"] = Greatest("high_water", high_water)
     if fetched.expected_total is not None:
         values["expected_total"] = fetched.expected_total
+    if fetched.cut_short:
+        values |= {
+            "outcome": CollectionJob.Status.PARTIAL,
+            "error_type": "cut_short",
+            "error": f"Stopped although the source has more: {fetched.cut_short}. Raise it to get the rest.",
+        }
     if fetched.stream_state is not None:
         values["stream_state"] = fetched.stream_state
     write_fenced(lease, **values)
+
+
+def _page_counts(page: Page) -> dict[str, Any]:
+    """Return what a landed page adds to its job; the rest is added when it is applied."""
+    counts: dict[str, Any] = {
+        "next_page_number": F("next_page_number") + 1,
+        "pages_landed": F("pages_landed") + 1,
+        "fetched": F("fetched") + page.fetched,
+    }
+    if page.state == Page.State.COUNTED:
+        counts |= {
+            "pages_applied": F("pages_applied") + 1,
+            "unchanged": F("unchanged") + page.unchanged,
+            "skipped": F("skipped") + page.skipped,
+        }
+    return counts

@@ -21,8 +21,8 @@ from django.db.models.functions import Now
 from connectors import exact_json
 from connectors.base import Json
 from connectors.errors import ConfigError, RecordError
-from connectors.kinds import Kind
-from ingest import deadletters, isolating, tables
+from connectors.kinds import KINDS, Kind
+from ingest import deadletters, isolating, stopping, tables
 from ingest.connecting import connector_for
 from ingest.models import REFINED_MODELS, CollectionJob, Page
 
@@ -60,6 +60,8 @@ class Outcome:
     """What became of a batch: a word per raw row, letters to write, effects for the metrics."""
 
     words: dict[int, str] = field(default_factory=dict)
+    #: Raw ids that went through, kept back or not because something newer is there.
+    understood: set[int] = field(default_factory=set)
     letters: list[deadletters.Letter] = field(default_factory=list)
     new: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
@@ -87,7 +89,12 @@ def apply_landed(
     Several workers may do so at once; each takes pages the others have not locked. `after_batch` hears
     how many pages wait still. Returns how many pages were applied.
     """
-    job = CollectionJob.objects.select_related("source", "stream").filter(pk=job_id).first()
+    job = (
+        CollectionJob.objects.select_related("source", "stream")
+        .defer("source__credentials")
+        .filter(pk=job_id)
+        .first()
+    )
     if job is None:
         log.warning("a message names a job that does not exist", extra={"job": job_id})
         return 0
@@ -102,7 +109,7 @@ def apply_landed(
             _take_back(page_ids)
             break
         after_batch(pages_waiting(job_id))
-        if now() >= until:
+        if now() >= until or stopping.is_asked():
             break
     return applied
 
@@ -135,7 +142,7 @@ def _take_back(page_ids: list[int]) -> None:
     """Forget that these pages were begun; best effort."""
     try:
         Page.objects.filter(pk__in=page_ids, state=Page.State.LANDED, attempts__gt=0).update(
-            attempts=F("attempts") - 1
+            attempts=F("attempts") - 1, begun_at=None
         )
     except DatabaseError:
         log.warning("PostgreSQL is away; the beginning stays noted")
@@ -158,6 +165,8 @@ def _begin(job_id: int) -> list[int]:
             WITH waiting AS (
                 SELECT id, number, attempts, jsonb_array_length(raw_ids) AS size FROM ingest_page
                  WHERE job_id = %(job)s AND state = 'LANDED'
+                   -- Else workers that meet at a page would count each other's beginnings as lost workers.
+                   AND (begun_at IS NULL OR begun_at < clock_timestamp() - interval '2 seconds')
                  ORDER BY number LIMIT %(pages)s FOR UPDATE SKIP LOCKED
             ), chosen AS (
                 -- A page begun before is suspected: it goes alone.
@@ -165,7 +174,7 @@ def _begin(job_id: int) -> list[int]:
                        row_number() OVER earlier AS place
                   FROM waiting WINDOW earlier AS (ORDER BY number)
             )
-            UPDATE ingest_page page SET attempts = attempts + 1
+            UPDATE ingest_page page SET attempts = attempts + 1, begun_at = clock_timestamp()
               FROM chosen
              WHERE chosen.id = page.id AND (place = 1 OR (records <= %(records)s AND suspects = 0))
             RETURNING page.id
@@ -215,7 +224,7 @@ def _refine(
         if raw.is_deleted:
             continue
         try:
-            units.append(Unit(raw, refine(exact_json.loads(raw.body))))
+            units.append(Unit(raw, _kind(job, refine, raw)))
         except RecordError as error:
             _fail(job, outcome, raw, error.error_type, str(error))
         except Exception as error:
@@ -234,15 +243,34 @@ def _refine(
     )
 
 
+def _kind(job: CollectionJob, refine: Refine, raw: Raw) -> Kind:
+    """:raises TypeError: if the connector made something else of the record than the stream's kind"""
+    kind = refine(exact_json.loads(raw.body))
+    if not isinstance(kind, KINDS[job.stream.kind]):
+        raise TypeError(f"the stream holds {job.stream.kind} records, got {type(kind).__name__}")
+    return kind
+
+
 def _newest(raws: Sequence[Raw], outcome: Outcome) -> list[Raw]:
-    """Keep one version per object; an upsert cannot touch a row twice, and only the newest would stay."""
+    """
+    Keep one version per object; an upsert cannot touch a row twice, and only the newest would stay.
+
+    Sorted by key, so that halves of a refused batch lock rows in the order in which others do.
+    """
     newest: dict[str, Raw] = {}
     for raw in raws:
         held = newest.get(raw.external_id)
-        if held is None or held.version < raw.version:
+        if held is None or _supersedes(raw, held):
             newest[raw.external_id] = raw
     outcome.words.update((raw.id, "skipped") for raw in raws if newest[raw.external_id] is not raw)
-    return list(newest.values())
+    return [newest[external_id] for external_id in sorted(newest)]
+
+
+def _supersedes(raw: Raw, held: Raw) -> bool:
+    """Tell which is newer by the provider's clock; where that does not say, what arrived later is."""
+    if raw.updated_at and held.updated_at and not (raw.is_deleted or held.is_deleted):
+        return (held.updated_at, held.version) < (raw.updated_at, raw.version)
+    return held.version < raw.version
 
 
 def _fail(job: CollectionJob, outcome: Outcome, raw: Raw, error_type: str, error: str) -> None:
@@ -280,9 +308,11 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
         child_rows = _child_rows(kept, name, child_kind, now=now)
         relation = tables.relation_to(kind.kind, of=child_kind)
         changed = [one.id for one in written.values() if not one.is_new]
-        tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
+        left = tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
+        batch.days.setdefault(child_kind, set()).update(left)
         _upsert(job, child_kind, child_rows, batch)
     _merge(outcome, batch)
+    outcome.understood.update(unit.raw.id for unit in units)
     for unit in units:
         parent = written.get(unit.raw.external_id)
         outcome.words[unit.raw.id] = (
@@ -316,9 +346,8 @@ def _row(kind: Kind, raw: Raw, *, now: datetime) -> tables.Row:
     row["raw_id"] = raw.id
     row["source_updated_at"] = row["source_updated_at"] or raw.updated_at
     if row.get("email"):
-        row["email"] = (
-            row["email"].strip().lower()
-        )  # one spelling, so that an index finds it; raw keeps theirs
+        # One spelling, so that an index finds it; raw keeps theirs.
+        row["email"] = row["email"].strip().lower()
     row["day"] = (kind.occurred_at or now).astimezone(UTC).date()
     return row
 
@@ -343,14 +372,18 @@ def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome
     outcome.days.setdefault(kind, set()).update(tables.days_held(kind, ids, source_id=job.source_id))
     gone = set(tables.mark_deleted(kind, rows, source_id=job.source_id))
     outcome.changed[kind] += len(gone)
+    outcome.understood.update(raw.id for raw in raws)
     outcome.words.update((raw.id, "updated" if raw.external_id in gone else "skipped") for raw in raws)
 
 
 def _close_pages(job: CollectionJob, pages: Sequence[Page], outcome: Outcome, raws: Sequence[Raw]) -> None:
     """Write letters, counts and states; with the rows, in the caller's transaction."""
     deadletters.record(job, outcome.letters)
-    fine = [raw.external_id for raw in raws if outcome.words.get(raw.id) in ("inserted", "updated")]
-    deadletters.resolve_synced(job, fine)
+    landed_at = {raw_id: page.landed_at for page in pages for raw_id in page.raw_ids}
+    understood = [raw for raw in raws if raw.id in outcome.understood]
+    deadletters.resolve_synced(
+        job, [deadletters.Understood(raw.external_id, raw.id, landed_at[raw.id]) for raw in understood]
+    )
     totals: Counter[str] = Counter()
     for page in pages:
         counts = Counter(outcome.words.get(raw_id, "skipped") for raw_id in page.raw_ids)

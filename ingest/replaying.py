@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
-from ingest import landing
+from ingest import deadletters, landing
 from ingest.models import CollectionJob, FailedSync, SourceStream
 
 LETTERS_PER_PAGE = 500
@@ -43,34 +43,48 @@ def _replay_stream(stream_id: int, letter_ids: list[int], *, trigger: str) -> Co
             started_at=Now(),
         )
         for first in range(0, len(letter_ids), LETTERS_PER_PAGE):
-            landing.land_again(job, _records(letter_ids[first : first + LETTERS_PER_PAGE]))
-    job.refresh_from_db()
+            _land_page(job, letter_ids[first : first + LETTERS_PER_PAGE])
     return job
 
 
-def _records(letter_ids: list[int]) -> FetchedPage:
-    """Return the letters' records: the newest raw version where there is one, else what the letter keeps."""
+def _land_page(job: CollectionJob, letter_ids: list[int]) -> None:
+    records = _records(letter_ids)
+    beyond_help = sorted(set(letter_ids) - records.keys())
+    landing.land_again(job, FetchedPage(records=list(records.values())), beyond_help=len(beyond_help))
+    deadletters.fail_again(job, beyond_help)
+
+
+def _records(letter_ids: list[int]) -> dict[int, SourceRecord]:
+    """
+    Return by letter the newest raw version where there is one, else what the letter keeps.
+
+    Letters that hold an excerpt only or no usable id are not among them, nor those whose object is gone.
+    """
     with connection.cursor() as cursor:
         # As text, so that no decoder makes floats of money on the way.
         cursor.execute(
             """
-            SELECT letter.external_id, letter.error, raw.payload IS NULL,
-                   COALESCE(raw.payload::text, letter.raw_data ->> 'unreadable', letter.raw_data::text)
+            SELECT letter.id, letter.external_id, letter.fingerprint, raw.payload::text, letter.raw_data::text
               FROM ingest_failedsync letter
               LEFT JOIN LATERAL (
-                SELECT payload FROM ingest_rawrecord raw
+                SELECT payload, is_deleted FROM ingest_rawrecord raw
                  WHERE letter.raw_id IS NOT NULL AND raw.stream_id = letter.stream_id
                    AND raw.external_id = letter.external_id
                  ORDER BY raw.version DESC LIMIT 1
               ) raw ON true
-             WHERE letter.id = ANY(%s) ORDER BY letter.id
+             WHERE letter.id = ANY(%s) AND raw.is_deleted IS NOT TRUE
+             ORDER BY letter.id
             """,
             [letter_ids],
         )
         rows = cursor.fetchall()
-    return FetchedPage(records=[_record(*row) for row in rows])
+    return {
+        letter_id: SourceRecord(body=body, external_id=external_id)
+        for letter_id, external_id, fingerprint, payload, raw_data in rows
+        if external_id and fingerprint == deadletters.fingerprint(external_id, b"")
+        if (body := _body(payload, raw_data)) is not None
+    }
 
 
-def _record(external_id: str, error: str, has_no_raw: bool, body: str) -> SourceRecord:
-    problem = error if has_no_raw and not external_id else ""
-    return SourceRecord(body=body.encode(), external_id=external_id, problem=problem)
+def _body(payload: str | None, raw_data: str) -> bytes | None:
+    return deadletters.body_for_replay(raw_data.encode()) if payload is None else payload.encode()

@@ -29,7 +29,7 @@ def next_run(schedule: str, *, after: datetime, spread_by: str = "") -> datetime
     if not text:
         return None
     if match := _INTERVAL.fullmatch(text):
-        return after + _interval(match)
+        return _after_interval(match, after)
     shift = timedelta(seconds=hashlib.sha256(spread_by.encode()).digest()[0] % 60 if spread_by else 0)
     return _next_crontab(text, after.astimezone(UTC) - shift) + shift
 
@@ -39,11 +39,15 @@ def check(schedule: str) -> None:
     next_run(schedule, after=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def _interval(match: re.Match[str]) -> timedelta:
-    interval = timedelta(**{_UNITS[match[2].lower()]: int(match[1])})
+def _after_interval(match: re.Match[str], after: datetime) -> datetime:
+    try:
+        interval = timedelta(**{_UNITS[match[2].lower()]: int(match[1])})
+        moment = after + interval
+    except OverflowError:
+        raise BadSchedule(f"{match[0]!r} is beyond the calendar; write a shorter interval") from None
     if interval < SHORTEST:
         raise BadSchedule(f"{match[0]!r} is too often; the shortest interval is every 10s")
-    return interval
+    return moment
 
 
 def _next_crontab(text: str, after: datetime) -> datetime:

@@ -128,27 +128,32 @@ def days_held(kind: str, external_ids: list[str], *, source_id: int) -> set[str]
     table = REFINED_MODELS[kind]._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT held.day::text FROM unnest(%s::text[]) wanted (id) "  # noqa: S608 - our own names
-            f"JOIN {table} held ON held.source_id = %s AND held.external_id = wanted.id",
+            f"""
+            SELECT DISTINCT held.day::text FROM unnest(%s::text[]) wanted (id)
+             CROSS JOIN LATERAL (
+                SELECT day FROM {table} WHERE source_id = %s AND external_id = wanted.id LIMIT 1
+             ) held
+            """,  # noqa: S608 - our own names; the LIMIT makes it a probe of the index per id
             [external_ids, source_id],
         )
         return {row[0] for row in cursor.fetchall()}
 
 
-def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str]) -> int:
-    """Delete children of the given parents that the parents no longer have; return how many."""
+def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str]) -> set[str]:
+    """Delete children that the given parents no longer have; return the days (ISO) they counted for."""
     if not parent_ids:
-        return 0
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             DELETE FROM {parent.table} child
              WHERE child.{parent.column} = ANY(%s::uuid[])
                AND NOT EXISTS (SELECT 1 FROM unnest(%s::text[]) kept (id) WHERE kept.id = child.external_id)
+            RETURNING child.day::text
             """,  # noqa: S608
             [parent_ids, kept],
         )
-        return int(cursor.rowcount)
+        return {row[0] for row in cursor.fetchall()}
 
 
 def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[str]:

@@ -155,6 +155,7 @@ class Page(models.Model):
     content_digest = models.BinaryField(max_length=32)
     state = models.CharField(max_length=7, choices=State, default=State.LANDED)
     attempts = models.PositiveIntegerField(default=0, help_text="How often applying it was begun.")
+    begun_at = models.DateTimeField(null=True, blank=True, help_text="When applying it was last begun.")
     #: Raw rows to apply: what changed, and what is a dead letter still.
     raw_ids = models.JSONField(default=list)
 

@@ -16,8 +16,13 @@ class RawRecord(models.Model):
     An object that goes A, B, A has three rows: each new version is compared with the latest only.
     """
 
+    # No constraint in the database, as for `source` of the refined kinds: checked once per page, not per row.
     stream = models.ForeignKey(
-        SourceStream, on_delete=models.CASCADE, related_name="raw_records", db_index=False
+        SourceStream,
+        on_delete=models.CASCADE,
+        related_name="raw_records",
+        db_index=False,
+        db_constraint=False,
     )
     external_id = models.CharField(max_length=255)
     version = models.PositiveIntegerField()

@@ -23,8 +23,9 @@ class RefinedRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # The unique constraint's index serves look-ups by source.
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, db_index=False)
+    # The unique constraint's index serves look-ups by source. No constraint in the database: every row
+    # of a batch names the same source, and the page written with it names a job that names it for real.
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, db_index=False, db_constraint=False)
     external_id = models.CharField(max_length=255)
     #: The version it was built from. Old versions are pruned, so this is a pointer, not a promise.
     raw = models.ForeignKey(
@@ -115,7 +116,6 @@ class Order(RefinedRecord):
 class OrderLine(RefinedRecord):
     order = models.ForeignKey(Order, null=True, on_delete=models.CASCADE, related_name="lines")
     order_external_id = models.CharField(max_length=255, **TEXT)
-    # Three lines an order: these two go without an index, nobody looks lines up by product at speed.
     product = models.ForeignKey(
         Product, null=True, on_delete=models.SET_NULL, related_name="lines", db_index=False
     )
@@ -132,6 +132,16 @@ class OrderLine(RefinedRecord):
 
     class Meta(RefinedRecord.Meta):
         verbose_name = "order line"
+        indexes = [
+            *RefinedRecord.Meta.indexes,
+            # For deleting products and variants, which asks for their lines; a line without costs nothing.
+            models.Index(
+                fields=["product"], condition=models.Q(product__isnull=False), name="orderline_product"
+            ),
+            models.Index(
+                fields=["variant"], condition=models.Q(variant__isnull=False), name="orderline_variant"
+            ),
+        ]
 
 
 class ContentItem(RefinedRecord):
