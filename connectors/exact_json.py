@@ -6,7 +6,7 @@ No float is ever made: fractions become Decimal, integers stay integers of any s
 
 import hashlib
 import json
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from connectors.errors import RecordError
 # 1e999999999 into digits would fill the memory.
 MAX_EXPONENT = 1_000
 MAX_DIGITS = 4_000
+# Python's own context rounds to 28 digits; a change behind them would go unseen.
+_WIDE = Context(prec=MAX_DIGITS + MAX_EXPONENT)
 
 
 def _exact(text: str) -> Decimal:
@@ -29,9 +31,9 @@ def _exact(text: str) -> Decimal:
 def _canonical(text: str) -> int | Decimal:
     """Give 1, 1.0 and 10e-1 one spelling, so that a re-formatted number is not a change."""
     number = _exact(text)
-    if number == number.to_integral_value():
+    if number == number.to_integral_value(context=_WIDE):
         return int(number)
-    return number.normalize()
+    return number.normalize(_WIDE)
 
 
 _decoder = msgspec.json.Decoder(float_hook=_exact)
@@ -62,7 +64,14 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return _encoder.encode(value)
-    except (msgspec.EncodeError, UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
+    except (
+        msgspec.EncodeError,
+        UnicodeEncodeError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise RecordError(f"value cannot be written as JSON: {error}") from error
 
 
@@ -95,7 +104,7 @@ def _reason(error: Exception) -> str:
 def _refuse_nul(body: bytes, value: Any) -> None:
     # PostgreSQL stores no NUL in text or jsonb. The cheap search decides nearly always; an escaped
     # backslash before "u0000" is innocent, so the decoded value has the last word.
-    if b"\\u0000" in body and "\\u0000" in json.dumps(value, default=str).replace("\\\\", ""):
+    if b"\\u0000" in body and b"\\u0000" in dumps(value).replace(b"\\\\", b""):
         raise RecordError("holds a NUL character, which PostgreSQL cannot store")
 
 

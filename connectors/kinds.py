@@ -18,6 +18,8 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from connectors.errors import RecordError
 
+MAX_EXPONENT = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -197,18 +199,23 @@ def to_text(name: str, value: Any) -> str | None:
 
 
 def to_decimal(name: str, value: Any) -> Decimal | None:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        try:
-            number = Decimal(value.strip())
-        except InvalidOperation:
-            number = None
-        if number is not None and number.is_finite():
-            return number
-    raise RecordError(f"{name}: {_shown(value)} is not a number")
+    if isinstance(value, str) and not value.strip():
+        return None
+    number = _number(value)
+    if number is None:
+        raise RecordError(f"{name}: {_shown(value)} is not a number")
+    return number
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    # Beyond that no column holds it, and making an integer of 1e1000000 takes half a minute.
+    return number if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT else None
 
 
 def to_integer(name: str, value: Any) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -305,12 +305,12 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     written = {one.external_id: one for one in _upsert(job, kind.kind, rows, batch)}
     kept = [unit for unit in units if unit.raw.external_id in written]
     for name, child_kind in kind.children.items():
-        child_rows = _child_rows(kept, name, child_kind, now=now)
         relation = tables.relation_to(kind.kind, of=child_kind)
+        child_rows = _child_rows(kept, name, relation, written, now=now)
         changed = [one.id for one in written.values() if not one.is_new]
         left = tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
         batch.days.setdefault(child_kind, set()).update(left)
-        _upsert(job, child_kind, child_rows, batch)
+        _upsert(job, child_kind, child_rows, batch, parent=relation)
     _merge(outcome, batch)
     outcome.understood.update(unit.raw.id for unit in units)
     for unit in units:
@@ -320,13 +320,16 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
         )
 
 
-def _upsert(job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome) -> list[tables.Upserted]:
-    ids = [row["external_id"] for row in rows]
-    touched = outcome.days.setdefault(kind, set())
-    # A row that moves to another day must be counted anew on the day it leaves, too.
-    touched |= tables.days_held(kind, ids, source_id=job.source_id)
-    touched |= {row["day"].isoformat() for row in rows}
-    written = tables.upsert(kind, rows, source_id=job.source_id)
+def _upsert(
+    job: CollectionJob,
+    kind: str,
+    rows: list[tables.Row],
+    outcome: Outcome,
+    *,
+    parent: tables.Relation | None = None,
+) -> list[tables.Upserted]:
+    written = tables.upsert(kind, rows, source_id=job.source_id, parent=parent)
+    outcome.days.setdefault(kind, set()).update(*(one.days for one in written))
     is_new = sum(one.is_new for one in written)
     outcome.new[kind] += is_new
     outcome.changed[kind] += len(written) - is_new
@@ -352,13 +355,20 @@ def _row(kind: Kind, raw: Raw, *, now: datetime) -> tables.Row:
     return row
 
 
-def _child_rows(units: Sequence[Unit], name: str, child_kind: str, *, now: datetime) -> list[tables.Row]:
+def _child_rows(
+    units: Sequence[Unit],
+    name: str,
+    relation: tables.Relation,
+    parents: Mapping[str, tables.Upserted],
+    *,
+    now: datetime,
+) -> list[tables.Row]:
     rows: dict[str, tables.Row] = {}
     for unit in units:
-        parent_column = tables.relation_to(unit.kind.kind, of=child_kind).external_id_column
         for child in getattr(unit.kind, name):
             row = _row(child, unit.raw, now=now)
-            row[parent_column] = unit.raw.external_id
+            row[relation.column] = parents[unit.raw.external_id].id
+            row[relation.external_id_column] = unit.raw.external_id
             row["source_updated_at"] = child.updated_at or unit.kind.updated_at or unit.raw.updated_at
             row["occurred_at"] = child.occurred_at or unit.kind.occurred_at
             row["day"] = (row["occurred_at"] or now).astimezone(UTC).date()
@@ -368,12 +378,16 @@ def _child_rows(units: Sequence[Unit], name: str, child_kind: str, *, now: datet
 
 def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome) -> None:
     rows = [{"external_id": raw.external_id, "deleted_at": raw.updated_at, "raw_id": raw.id} for raw in raws]
-    ids = [raw.external_id for raw in raws]
-    outcome.days.setdefault(kind, set()).update(tables.days_held(kind, ids, source_id=job.source_id))
-    gone = set(tables.mark_deleted(kind, rows, source_id=job.source_id))
+    gone = tables.mark_deleted(kind, rows, source_id=job.source_id)
+    outcome.days.setdefault(kind, set()).update(one.day for one in gone)
     outcome.changed[kind] += len(gone)
+    for child_kind in KINDS[kind].children.values():
+        relation = tables.relation_to(kind, of=child_kind)
+        days = tables.mark_children_deleted(relation, [one.id for one in gone])
+        outcome.days.setdefault(child_kind, set()).update(days)
     outcome.understood.update(raw.id for raw in raws)
-    outcome.words.update((raw.id, "updated" if raw.external_id in gone else "skipped") for raw in raws)
+    found = {one.external_id for one in gone}
+    outcome.words.update((raw.id, "updated" if raw.external_id in found else "skipped") for raw in raws)
 
 
 def _close_pages(job: CollectionJob, pages: Sequence[Page], outcome: Outcome, raws: Sequence[Raw]) -> None:

@@ -33,6 +33,22 @@ class Upserted:
     external_id: str
     id: uuid.UUID
     is_new: bool
+    #: The day it counts for, and where that was another before, that one too (ISO).
+    day: str
+    day_left: str | None
+
+    @property
+    def days(self) -> set[str]:
+        return {self.day, self.day_left} - {None}  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A row that was marked as gone."""
+
+    external_id: str
+    id: uuid.UUID
+    day: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,34 +125,23 @@ def _target(model: type[RefinedRecord], name: str) -> type[RefinedRecord]:
     return target
 
 
-def upsert(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Upserted]:
+def upsert(
+    kind: str, rows: Sequence[Row], *, source_id: int, parent: Relation | None = None
+) -> list[Upserted]:
     """
     Write the rows, unless a newer version is there, and return those written.
 
-    Rows carry the kind's columns and id, raw_id, day; keys must be unique within the batch.
+    Rows carry the kind's columns and id, raw_id, day; children also the id of their parent's row. Keys
+    must be unique within the batch.
     """
     if not rows:
         return []
     ordered = sorted(rows, key=lambda row: row["external_id"])
     with connection.cursor() as cursor:
-        cursor.execute(_upsert_sql(kind), {"source": source_id, "rows": exact_json.dumps(ordered).decode()})
-        return [Upserted(*row) for row in cursor.fetchall()]
-
-
-def days_held(kind: str, external_ids: list[str], *, source_id: int) -> set[str]:
-    """Return the days (ISO) that the rows count for now, before they are changed."""
-    table = REFINED_MODELS[kind]._meta.db_table
-    with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT DISTINCT held.day::text FROM unnest(%s::text[]) wanted (id)
-             CROSS JOIN LATERAL (
-                SELECT day FROM {table} WHERE source_id = %s AND external_id = wanted.id LIMIT 1
-             ) held
-            """,  # noqa: S608 - our own names; the LIMIT makes it a probe of the index per id
-            [external_ids, source_id],
+            _upsert_sql(kind, parent), {"source": source_id, "rows": exact_json.dumps(ordered).decode()}
         )
-        return {row[0] for row in cursor.fetchall()}
+        return [Upserted(*row) for row in cursor.fetchall()]
 
 
 def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str]) -> set[str]:
@@ -156,26 +161,39 @@ def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str
         return {row[0] for row in cursor.fetchall()}
 
 
-def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[str]:
-    """Note on live rows that the provider says they are gone; return the external ids found."""
+def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Deleted]:
+    """Note on live rows that the provider says they are gone; return the rows found."""
     if not rows:
         return []
-    table = REFINED_MODELS[kind]._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE {table} held
+            UPDATE {REFINED_MODELS[kind]._meta.db_table} held
                SET deleted_at = COALESCE(gone.deleted_at, clock_timestamp()), raw_id = gone.raw_id,
                    synced_at = clock_timestamp()
               FROM jsonb_to_recordset(%s::jsonb)
                    AS gone (external_id text, deleted_at timestamptz, raw_id bigint)
              WHERE held.source_id = %s AND held.external_id = gone.external_id
                AND held.deleted_at IS NULL AND COALESCE(held.raw_id, 0) < gone.raw_id
-            RETURNING held.external_id
+            RETURNING held.external_id, held.id, held.day::text
             """,  # noqa: S608
             [exact_json.dumps(list(rows)).decode(), source_id],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return [Deleted(*row) for row in cursor.fetchall()]
+
+
+def mark_children_deleted(parent: Relation, parent_ids: list[uuid.UUID]) -> set[str]:
+    """Let children go with their parents; return the days (ISO) they counted for."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {parent.table} SET deleted_at = clock_timestamp(), synced_at = clock_timestamp()
+             WHERE {parent.column} = ANY(%s::uuid[]) AND deleted_at IS NULL
+            RETURNING day::text
+            """,  # noqa: S608
+            [parent_ids],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def link_waiting(relation: Relation, *, source_id: int) -> int:
@@ -195,11 +213,12 @@ def link_waiting(relation: Relation, *, source_id: int) -> int:
 
 
 @cache
-def _upsert_sql(kind: str) -> str:
+def _upsert_sql(kind: str, parent: Relation | None) -> str:
     model = REFINED_MODELS[kind]
-    table = model._meta.db_table
     given = ["id", "raw_id", "day", *_columns(kind).values()]
-    linked = relations(kind)
+    if parent:
+        given.append(parent.column)
+    linked = [relation for relation in relations(kind) if relation != parent]
     targets = [*given, *(relation.column for relation in linked)]
     looked_up = [
         f"(SELECT target.id FROM {relation.target_table} target WHERE target.source_id = %(source)s"  # noqa: S608
@@ -207,17 +226,18 @@ def _upsert_sql(kind: str) -> str:
         for relation in linked
     ]
     updated = [f"{name} = EXCLUDED.{name}" for name in targets if name not in ("id", "day", "external_id")]
+    day = "CASE WHEN EXCLUDED.occurred_at IS NULL THEN held.day ELSE EXCLUDED.day END"
     return f"""
-        INSERT INTO {table} AS held (source_id, {", ".join(targets)})
+        INSERT INTO {model._meta.db_table} AS held (source_id, {", ".join(targets)})
         SELECT %(source)s, {", ".join([*(f"new.{name}" for name in given), *looked_up])}
           FROM json_to_recordset(%(rows)s::json) AS new ({_types(model, given)})
         ON CONFLICT (source_id, external_id) DO UPDATE
            SET {", ".join(updated)}, deleted_at = NULL, synced_at = clock_timestamp(),
-               day = CASE WHEN EXCLUDED.occurred_at IS NULL THEN held.day ELSE EXCLUDED.day END
+               day = {day}, previous_day = held.day
          WHERE CASE WHEN held.source_updated_at <> EXCLUDED.source_updated_at
                     THEN held.source_updated_at < EXCLUDED.source_updated_at
                     ELSE COALESCE(held.raw_id, 0) <= EXCLUDED.raw_id END
-        RETURNING external_id, id, xmax = 0
+        RETURNING external_id, id, xmax = 0, day::text, NULLIF(previous_day, day)::text
         """  # noqa: S608 - table and column names are our own
 
 

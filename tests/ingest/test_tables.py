@@ -129,7 +129,8 @@ def test_deleting_twice_and_deleting_what_is_newer_changes_nothing(source: Sourc
     write(source, row("1", raw_id=5), row("2", raw_id=9))
     gone = [{"external_id": one, "deleted_at": START, "raw_id": 6} for one in ("1", "2", "3")]
 
-    assert tables.mark_deleted("record", gone, source_id=source.pk) == ["1"]
+    (deleted,) = tables.mark_deleted("record", gone, source_id=source.pk)
+    assert (deleted.external_id, deleted.day) == ("1", DAY.isoformat())
     assert tables.mark_deleted("record", gone, source_id=source.pk) == []
     assert GenericRecord.objects.get(external_id="1").deleted_at == START
 
