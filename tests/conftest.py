@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -55,7 +56,7 @@ def stream(source: Source) -> Callable[[str], SourceStream]:
 def run(source: Source) -> Callable[..., CollectionJob]:
     """Run one job of a stream of the scripted source to its end, here; the same steps a worker takes."""
 
-    def run_stream(name: str, *, turns: int = 50, **how: bool) -> CollectionJob:
+    def run_stream(name: str, *, turns: int = 50, **how: Any) -> CollectionJob:
         stream = SourceStream.objects.get(source=source, name=name)
         job, _ = jobs.start(stream, trigger=CollectionJob.Trigger.COMMAND, **how)
         return finish(job, turns=turns)

@@ -92,6 +92,6 @@ class ScriptedConnector(Connector):
         return self.script.streams
 
     def fetch(self, stream: Stream, request: FetchRequest) -> Page:
-        if type(self).on_fetch:
-            type(self).on_fetch()
+        if on_fetch := type(self).on_fetch:
+            on_fetch()
         return self.script.answer(stream.name, request)
