@@ -133,14 +133,6 @@ def storable_text(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\x00", "\\u0000")
 
 
-def ids_in_trouble(stream_id: int, external_ids: list[str]) -> frozenset[str]:
-    """Return those of the ids that have an open dead letter: worth another try."""
-    letters = FailedSync.objects.filter(
-        stream=stream_id, external_id__in=external_ids, resolved_at__isnull=True
-    )
-    return frozenset(letters.values_list("external_id", flat=True))
-
-
 def resolve_synced(job: CollectionJob, understood: Sequence[Understood]) -> int:
     """
     Close the open dead letters of objects that are understood now; return how many.

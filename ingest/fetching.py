@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.db.models import OuterRef, Subquery
 
 from connectors.base import Connector, FetchRequest
 from connectors.base import Stream as OfferedStream
 from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
-from ingest import jobs, landing, leases, stopping
+from ingest import applying, jobs, landing, leases, stopping
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
 from ingest.models import CollectionJob, Page
-from ingest.refining import pages_waiting
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,15 @@ class _Landed:
     """How many pages landed, also when the slice ended in an error."""
 
     pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _NextPage:
+    """Leave to fetch one more page."""
+
+    job: CollectionJob
+    #: Landed and not yet applied.
+    pages_waiting: int
 
 
 class _Renewal:
@@ -59,7 +69,7 @@ def fetch_slice(
     lease = leases.claim(job_id)
     if lease is None:
         return 0
-    job = CollectionJob.objects.select_related("source", "stream").defer("source__credentials").get(pk=job_id)
+    job = _job(job_id)
     if job.pages_landed == 0 and job.attempts == 0:
         log.info("job started", extra={"job": job.pk, "source": job.source.name, "stream": job.stream.name})
     counter = _Landed()
@@ -100,11 +110,11 @@ def _fetch_pages(
         offered = _offered(connector, job)
         if _lay_still(job, offered, now()):
             _land_overlap(job, lease, connector, offered)
-        while (waiting := _pages_before_next(job, lease, now() < until)) is not None:
-            page = _land_next(job, lease, connector, offered)
+        while following := _next_page(lease, now() < until):
+            page = _land_next(following.job, lease, connector, offered)
             landed.pages += 1
             if page.state == Page.State.LANDED:
-                after_landing(waiting)
+                after_landing(following.pages_waiting)
     finally:
         connector.close()
 
@@ -120,25 +130,29 @@ def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
         ) from None
 
 
-def _pages_before_next(job: CollectionJob, lease: Lease, in_time: bool) -> int | None:
+def _next_page(lease: Lease, in_time: bool) -> _NextPage | None:
     """
-    Return how many pages wait to be applied; None to stop: ended, cancelled, paused, no time or no room.
+    Return the job as it is now, or None to stop: ended, cancelled, paused, no time or no room.
 
     Looks at the row once per page, so that a word of the admin counts at the next page boundary.
     """
-    job.refresh_from_db(
-        from_queryset=CollectionJob.objects.select_related("source", "stream").defer("source__credentials")
-    )
+    job = _job(lease.job_id, pages_waiting=Subquery(applying.waiting_of(OuterRef("pk"))))
     if job.is_fetched or job.lease_token != lease.token:
         return None
     if job.cancel_requested:
         jobs.end_fetching(lease, outcome=CollectionJob.Status.CANCELLED)
         return None
-    waiting = pages_waiting(job.pk)
+    waiting: int = getattr(job, "pages_waiting") or 0  # noqa: B009 - annotated
     if not in_time or stopping.is_asked() or job.source.is_paused or waiting >= settings.MAX_PAGES_AHEAD:
         jobs.release(lease)
         return None
-    return waiting
+    return _NextPage(job, waiting)
+
+
+def _job(job_id: int, **annotations: Any) -> CollectionJob:
+    # The connector alone needs the credentials, and reads them where a lost key can be told.
+    jobs_with_names = CollectionJob.objects.select_related("source", "stream").defer("source__credentials")
+    return jobs_with_names.annotate(**annotations).get(pk=job_id)
 
 
 def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> Page:

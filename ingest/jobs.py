@@ -264,7 +264,7 @@ def finish(job_id: int) -> CollectionJob | None:
             .filter(pk=job_id, status__in=CollectionJob.LIVE, is_fetched=True)
             .first()
         )
-        if job is None or job.pages.exclude(state=Page.State.COUNTED).exists():
+        if job is None or job.pages.filter(state__in=Page.OPEN).exists():
             return None
         _close(job)
     job.refresh_from_db(fields=["finished_at"])

@@ -7,13 +7,11 @@ The page is compared with the latest version of each object; only what changed i
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
@@ -21,35 +19,13 @@ from connectors import exact_json
 from connectors.base import MAX_ID_LENGTH, SourceRecord
 from connectors.base import Page as FetchedPage
 from connectors.errors import PaginationLoop, RecordError
-from ingest import deadletters, isolating, leases
+from ingest import deadletters, isolating, leases, versions
 from ingest.leases import Lease, write_fenced
 from ingest.models import CollectionJob, Page
+from ingest.versions import Latest, NewVersion
 
 PAGES_COMPARED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The newest version we hold of one object."""
-
-    raw_id: int
-    version: int
-    body_hash: bytes
-    content_hash: bytes
-    is_deleted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVersion:
-    """A raw row to be written."""
-
-    external_id: str
-    version: int
-    body: bytes
-    body_hash: bytes
-    content_hash: bytes
-    updated_at: datetime | None
-    is_deleted: bool = False
+ONE_PAGE_PER_CURSOR = "one_page_per_cursor"
 
 
 @dataclass(slots=True)
@@ -72,12 +48,21 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
     :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
     """
     content_digest = _digest_of_bodies(fetched)
-    _refuse_repetition(job, fetched, content_digest)
-    with transaction.atomic():
-        page = _land_records(
-            job, fetched, cursor=job.cursor, content_digest=content_digest, fetch_ms=fetch_ms
-        )
-        _move_checkpoint(job, lease, fetched, page)
+    try:
+        with transaction.atomic():
+            _refuse_repetition(job, fetched, content_digest)
+            page = _land_records(
+                job, fetched, cursor=job.cursor, content_digest=content_digest, fetch_ms=fetch_ms
+            )
+            _move_checkpoint(job, lease, fetched, page)
+    except IntegrityError as error:
+        if ONE_PAGE_PER_CURSOR not in str(error):
+            raise
+        # The page that led back here is new itself and was kept.
+        raise PaginationLoop(
+            f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
+            "never end. What arrived is kept. Report it to the provider, or use another paging kind."
+        ) from None
     return page
 
 
@@ -137,14 +122,12 @@ def _digest_of_bodies(fetched: FetchedPage) -> bytes:
 
 
 def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest: bytes) -> None:
-    seen = Page.objects.filter(job=job, pass_number=job.pass_number)
-    # The page that led back here is new itself and was kept.
-    if seen.filter(cursor_digest=cursor_digest(job.cursor)).exists():
-        raise PaginationLoop(
-            f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
-            "never end. What arrived is kept. Report it to the provider, or use another paging kind."
-        )
-    lately = seen.filter(number__gte=job.next_page_number - PAGES_COMPARED, content_digest=content_digest)
+    lately = Page.objects.filter(
+        job=job,
+        pass_number=job.pass_number,
+        number__gte=job.next_page_number - PAGES_COMPARED,
+        content_digest=content_digest,
+    )
     if fetched.records and lately.exists():
         raise PaginationLoop(
             f"Page {job.next_page_number} holds the very records of an earlier page under a new cursor; "
@@ -155,10 +138,11 @@ def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest:
 def _land_records(
     job: CollectionJob, fetched: FetchedPage, *, cursor: str | None, content_digest: bytes, fetch_ms: int
 ) -> Page:
-    records, repeated = _newest_of_each(fetched.records)
-    sorted_records = _sort(job, records)
-    _sort_tombstones(job, fetched, sorted_records)
-    raw_ids = _write_versions(job, sorted_records) + sorted_records.retried
+    found = Sorted()
+    _sort(job, _newest_of_each(fetched.records, found), found)
+    if fetched.tombstones:
+        _sort_tombstones(job, fetched, found)
+    raw_ids = _write_versions(job, found) + found.retried
     page = Page(
         job=job,
         number=job.next_page_number,
@@ -168,32 +152,31 @@ def _land_records(
         content_digest=content_digest,
         raw_ids=raw_ids,
         fetched=len(fetched.records) + len(fetched.tombstones),
-        unchanged=sorted_records.unchanged,
-        skipped=sorted_records.skipped + repeated,
-        failed=len(sorted_records.rejected),
+        unchanged=found.unchanged,
+        skipped=found.skipped,
+        failed=len(found.rejected),
         fetch_ms=fetch_ms,
         landed_at=Now(),
     )
-    if not raw_ids and not sorted_records.rejected:
+    if not raw_ids and not found.rejected:
         page.state, page.applied_at = Page.State.COUNTED, Now()  # nothing to do for the later steps
     page.save(force_insert=True)
-    deadletters.record_rejected(job, sorted_records.rejected)
+    deadletters.record_rejected(job, found.rejected)
     return page
 
 
-def _newest_of_each(records: Sequence[SourceRecord]) -> tuple[list[SourceRecord], int]:
-    """Keep one record per id, the newest or else the last; return them with how many were left out."""
+def _newest_of_each(records: Sequence[SourceRecord], found: Sorted) -> list[SourceRecord]:
+    """Return one record per id, the newest or else the last; reject those without a usable id."""
     by_id: dict[str, SourceRecord] = {}
-    keyless = []
     for record in records:
-        if _problem(record):
-            keyless.append(record)
+        if problem := _problem(record):
+            found.rejected.append(deadletters.Rejected(record, problem))
             continue
         held = by_id.get(record.external_id)
         if held is None or not _is_older(record, held):
             by_id[record.external_id] = record
-    kept = keyless + list(by_id.values())
-    return kept, len(records) - len(kept)
+    found.skipped = len(records) - len(by_id) - len(found.rejected)
+    return list(by_id.values())
 
 
 def _problem(record: SourceRecord) -> str:
@@ -208,30 +191,25 @@ def _problem(record: SourceRecord) -> str:
 
 
 def _is_storable(external_id: str) -> bool:
-    return deadletters.storable_text(external_id) == external_id
+    return (external_id.isascii() and external_id.isprintable()) or (
+        deadletters.storable_text(external_id) == external_id
+    )
 
 
 def _is_older(record: SourceRecord, held: SourceRecord) -> bool:
     return bool(record.updated_at and held.updated_at and record.updated_at < held.updated_at)
 
 
-def _sort(job: CollectionJob, records: Sequence[SourceRecord]) -> Sorted:
-    found = Sorted()
-    ids = [record.external_id for record in records if not _problem(record)]
-    latest = _latest_versions(job.stream_id, ids)
-    in_trouble = deadletters.ids_in_trouble(job.stream_id, ids)
+def _sort(job: CollectionJob, records: Sequence[SourceRecord], found: Sorted) -> None:
+    latest = versions.latest(job.stream_id, [record.external_id for record in records])
     for record in records:
-        if problem := _problem(record):
-            found.rejected.append(deadletters.Rejected(record, problem))
-        else:
-            _sort_one(found, record, latest.get(record.external_id), in_trouble)
-    return found
+        _sort_one(found, record, latest.get(record.external_id))
 
 
-def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None, in_trouble: frozenset[str]) -> None:
+def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None) -> None:
     body_hash = hashlib.sha256(record.body).digest()
     if latest and latest.body_hash == body_hash and not latest.is_deleted:
-        _note_unchanged(found, record, latest, in_trouble)
+        _note_unchanged(found, latest)
         return
     try:
         content_hash = exact_json.canonical_hash(record.body)
@@ -239,7 +217,7 @@ def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None, in_tro
         found.rejected.append(deadletters.Rejected(record, str(error)))
         return
     if latest and latest.content_hash == content_hash and not latest.is_deleted:
-        _note_unchanged(found, record, latest, in_trouble)
+        _note_unchanged(found, latest)
         return
     found.new.append(
         NewVersion(
@@ -253,8 +231,8 @@ def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None, in_tro
     )
 
 
-def _note_unchanged(found: Sorted, record: SourceRecord, latest: Latest, in_trouble: frozenset[str]) -> None:
-    if record.external_id in in_trouble:
+def _note_unchanged(found: Sorted, latest: Latest) -> None:
+    if latest.is_in_trouble:
         found.retried.append(latest.raw_id)
     else:
         found.unchanged += 1
@@ -264,7 +242,7 @@ def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) ->
     gone = {one.external_id: one for one in fetched.tombstones if _is_storable(one.external_id)}
     found.skipped += len(fetched.tombstones) - len(gone)
     coming = {version.external_id for version in found.new}
-    latest = _latest_versions(job.stream_id, list(gone))
+    latest = versions.latest(job.stream_id, list(gone))
     for external_id, tombstone in gone.items():
         held = latest.get(external_id)
         if held is None or held.is_deleted or external_id in coming:
@@ -285,79 +263,18 @@ def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) ->
         )
 
 
-def _latest_versions(stream_id: int, external_ids: list[str]) -> dict[str, Latest]:
-    # One index probe per id whatever the planner knows of the table: a join against a table that was
-    # never analysed is many times slower.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT wanted.id, latest.*
-              FROM unnest(%s::text[]) AS wanted (id)
-             CROSS JOIN LATERAL (
-                SELECT raw.id, raw.version, raw.body_hash, raw.content_hash, raw.is_deleted
-                  FROM ingest_rawrecord raw
-                 WHERE raw.stream_id = %s AND raw.external_id = wanted.id
-                 ORDER BY raw.version DESC LIMIT 1
-             ) latest
-            """,
-            [external_ids, stream_id],
-        )
-        return {
-            row[0]: Latest(row[1], row[2], bytes(row[3]), bytes(row[4]), row[5]) for row in cursor.fetchall()
-        }
-
-
-_COPY = (
-    "COPY ingest_rawrecord (id, stream_id, external_id, version, payload, body_hash, content_hash,"
-    " source_updated_at, is_deleted, job_id) FROM STDIN"
-)
-
-
 def _write_versions(job: CollectionJob, found: Sorted) -> list[int]:
     """Add the rows, sorted by key, and return their ids; what PostgreSQL refuses is rejected."""
     found.new.sort(key=lambda new: new.external_id)
     written: list[int] = []
 
-    def write(versions: Sequence[NewVersion]) -> None:
-        written.extend(_copy(job, versions))
+    def write(batch: Sequence[NewVersion]) -> None:
+        written.extend(versions.add(job, batch))
 
     for new, error in isolating.write_all(found.new, write):
         record = SourceRecord(body=new.body, external_id=new.external_id, updated_at=new.updated_at)
         found.rejected.append(deadletters.Rejected(record, isolating.reason(error)))
     return written
-
-
-def _copy(job: CollectionJob, versions: Sequence[NewVersion]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval('ingest_rawrecord_id_seq') FROM generate_series(1, %s)", [len(versions)]
-        )
-        ids = [row[0] for row in cursor.fetchall()]
-        with connection.wrap_database_errors:  # Django does so for what it knows, which is not COPY
-            cursor.copy_expert(_COPY, io.BytesIO(b"".join(_copy_lines(job, ids, versions))))
-    return ids
-
-
-def _copy_lines(job: CollectionJob, ids: list[int], versions: Sequence[NewVersion]) -> Iterable[bytes]:
-    for raw_id, new in zip(ids, versions, strict=True):
-        updated_at = new.updated_at.isoformat().encode() if new.updated_at else b"\\N"
-        yield b"%d\t%d\t%s\t%d\t%s\t\\\\x%s\t\\\\x%s\t%s\t%s\t%d\n" % (
-            raw_id,
-            job.stream_id,
-            _copy_escaped(new.external_id.encode()),
-            new.version,
-            _copy_escaped(new.body),
-            new.body_hash.hex().encode(),
-            new.content_hash.hex().encode(),
-            updated_at,
-            b"t" if new.is_deleted else b"f",
-            job.pk,
-        )
-
-
-def _copy_escaped(text: bytes) -> bytes:
-    escaped = text.replace(b"\\", b"\\\\")
-    return escaped.replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b"\t", b"\\t")
 
 
 def _move_checkpoint(job: CollectionJob, lease: Lease, fetched: FetchedPage, page: Page) -> None:

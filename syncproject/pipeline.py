@@ -21,7 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest import fetching, jobs, leases, pruning, refining
+from ingest import applying, fetching, jobs, leases, pruning
 from ingest.models import CollectionJob
 from metrics import rollup
 
@@ -65,7 +65,7 @@ def upsert_batch(*, job_id: int, **_: Any) -> None:
         if pages_waiting <= settings.MAX_PAGES_AHEAD // 2:
             ring_if_unheld(job_id)
 
-    refining.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=ring_for_fetchers)
+    applying.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=ring_for_fetchers)
 
 
 @shared_task
@@ -83,7 +83,7 @@ def close_turn(job_id: int, *, now: Callable[[], datetime], metrics_every: timed
     with transaction.atomic():
         touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
         if touched:
-            refining.link_late(job, touched.days, touched.kinds_with_new)
+            applying.link_late(job, touched.days, touched.kinds_with_new)
     return jobs.finish(job_id)
 
 
@@ -94,7 +94,7 @@ def run_here(job_id: int, *, now: Callable[[], datetime]) -> CollectionJob | Non
         """The next turn comes from the caller."""
 
     fetching.fetch_slice(job_id, now=now, until=slice_end(), after_landing=ring_nobody)
-    refining.apply_landed(job_id, now=now, until=slice_end(), after_batch=ring_nobody)
+    applying.apply_landed(job_id, now=now, until=slice_end(), after_batch=ring_nobody)
     return close_turn(job_id, now=now, metrics_every=timedelta(0))
 
 

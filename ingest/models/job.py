@@ -143,6 +143,9 @@ class Page(models.Model):
         APPLIED = "APPLIED", "Applied"
         COUNTED = "COUNTED", "Counted"
 
+    #: States of pages that something has still to be done with.
+    OPEN = (State.LANDED, State.APPLIED)
+
     job = models.ForeignKey(CollectionJob, on_delete=models.CASCADE, related_name="pages")
     number = models.PositiveIntegerField()
     pass_number = models.PositiveIntegerField(default=1)
@@ -191,7 +194,11 @@ class Page(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["job", "number"], condition=~models.Q(state="COUNTED"), name="page_open"),
+            models.Index(
+                fields=["job", "number"],
+                condition=models.Q(state__in=["LANDED", "APPLIED"]),
+                name="page_open",
+            ),
         ]
 
     def __str__(self) -> str:

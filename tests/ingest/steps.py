@@ -17,7 +17,7 @@ from connectors.base import FetchRequest, Json, Stream
 from connectors.base import Page as FetchedPage
 from connectors.errors import RecordError
 from connectors.kinds import CatalogItem, Customer, Kind, Order, OrderLine, Product, ProductVariant, build
-from ingest import fetching, jobs, landing, leases, refining
+from ingest import applying, fetching, jobs, landing, leases
 from ingest.leases import Lease
 from ingest.models import CollectionJob, SourceStream
 from tests.scripted import START, Script
@@ -111,7 +111,7 @@ def fetch(job: CollectionJob) -> int:
 
 
 def apply(job: CollectionJob) -> int:
-    applied = refining.apply_landed(job.pk, now=timezone.now, until=far(), after_batch=lambda waiting: None)
+    applied = applying.apply_landed(job.pk, now=timezone.now, until=far(), after_batch=lambda waiting: None)
     job.refresh_from_db()
     return applied
 

@@ -19,7 +19,7 @@ from connectors.kinds import Customer as CustomerKind
 from connectors.kinds import Kind
 from connectors.kinds import Order as OrderKind
 from connectors.kinds import OrderLine as LineKind
-from ingest import refining
+from ingest import applying
 from ingest.models import (
     CollectionJob,
     Customer,
@@ -368,7 +368,7 @@ def test_a_page_begun_before_is_applied_alone(stream: StreamNamed) -> None:
     Page.objects.filter(number__in=[2, 4]).update(attempts=1)
     batches: list[int] = []
 
-    refining.apply_landed(
+    applying.apply_landed(
         job.pk, now=timezone.now, until=timezone.now() + timedelta(minutes=1), after_batch=batches.append
     )
 
@@ -382,7 +382,7 @@ def test_a_full_batch_leaves_the_rest_for_the_next(stream: StreamNamed, settings
     land(job, *(FetchedPage(records=page, next_cursor=str(n)) for n, page in enumerate(pages)))
     batches: list[int] = []
 
-    refining.apply_landed(
+    applying.apply_landed(
         job.pk, now=timezone.now, until=timezone.now() + timedelta(minutes=1), after_batch=batches.append
     )
 
