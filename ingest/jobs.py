@@ -23,7 +23,7 @@ BACKOFF_BASE = 2.0  # seconds
 BACKOFF_CAP = 300.0
 # A message may wait in a busy queue; ringing again sooner would only lengthen the queue.
 RING_AGAIN_AFTER = timedelta(seconds=30)
-RING_AGAIN_WHEN_QUEUES_ARE_EMPTY = timedelta(seconds=4)
+RING_AGAIN_WHEN_IDLE = timedelta(seconds=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +105,18 @@ def _next_run(stream: SourceStream, now: datetime) -> datetime | None:
         return None
 
 
-def take_unrung(*, now: datetime, queues_are_empty: bool) -> list[CollectionJob]:
+def take_unrung(*, now: datetime, is_fetch_idle: bool, is_apply_idle: bool) -> list[CollectionJob]:
     """
     Return the jobs a worker should hear about, noting that they were rung.
 
-    Empty queues mean that a message sent earlier is gone: such jobs are rung again at once.
+    Where no message waits in the queues of a phase, one sent earlier for it is gone: jobs in that phase
+    are rung again at once instead of after a while.
     """
-    patience = RING_AGAIN_WHEN_QUEUES_ARE_EMPTY if queues_are_empty else RING_AGAIN_AFTER
+    soon, late = now - RING_AGAIN_WHEN_IDLE, now - RING_AGAIN_AFTER
     waiting = CollectionJob.objects.filter(
-        Q(rung_at__isnull=True) | Q(rung_at__lt=now - patience),
+        Q(rung_at__isnull=True)
+        | Q(is_fetched=False, rung_at__lt=soon if is_fetch_idle else late)
+        | Q(is_fetched=True, rung_at__lt=soon if is_apply_idle else late),
         Q(lease_until__isnull=True),
         Q(source__is_paused=False) | Q(is_fetched=True),
         status__in=CollectionJob.LIVE,
@@ -129,7 +132,7 @@ def note_rung(job_id: int, *, now: datetime) -> bool:
     """Claim the right to send the job's next message; False while one that was sent is on its way."""
     return (
         CollectionJob.objects.filter(
-            Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_WHEN_QUEUES_ARE_EMPTY), pk=job_id
+            Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_WHEN_IDLE), pk=job_id
         ).update(rung_at=now)
         == 1
     )

@@ -42,7 +42,11 @@ def tick(**_: Any) -> None:
     jobs.end_cancelled()
     now = timezone.now()
     jobs.start_due(now=now)
-    for job in jobs.take_unrung(now=now, queues_are_empty=queues_are_empty()):
+    idle = idle_queues()
+    due = jobs.take_unrung(
+        now=now, is_fetch_idle="fetch" in idle, is_apply_idle={"upsert", "metrics"} <= idle
+    )
+    for job in due:
         ring(page_chain(job.pk))
 
 
@@ -122,11 +126,11 @@ def ring(signature: Signature) -> None:
         log.warning("broker not reached; the tick will find the job")
 
 
-def queues_are_empty() -> bool:
-    """Tell whether no message waits in any queue; False when Redis does not say."""
+def idle_queues() -> set[str]:
+    """Return the queues in which no message waits; none when Redis does not say."""
     try:
         with current_app.connection_for_read() as connection:
-            channel = connection.default_channel
-            return not any(channel.client.llen(queue) for queue in settings.QUEUES)
+            client = connection.default_channel.client
+            return {queue for queue in settings.QUEUES if not client.llen(queue)}
     except OperationalError:
-        return False
+        return set()

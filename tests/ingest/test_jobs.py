@@ -162,21 +162,23 @@ def test_a_job_is_rung_for_once_until_patience_ends(stream: StreamNamed) -> None
     job = start(stream("records"))
     now = timezone.now()
 
-    def rung(seconds: float, *, queues_are_empty: bool = False) -> list[int]:
+    def rung(seconds: float, *, is_idle: bool = False) -> list[int]:
         later = now + timedelta(seconds=seconds)
-        return [one.pk for one in jobs.take_unrung(now=later, queues_are_empty=queues_are_empty)]
+        return [
+            one.pk for one in jobs.take_unrung(now=later, is_fetch_idle=is_idle, is_apply_idle=not is_idle)
+        ]
 
     assert rung(0) == [job.pk]
-    assert rung(3, queues_are_empty=True) == []
+    assert rung(3, is_idle=True) == []
     assert rung(29) == []
     assert rung(31) == [job.pk]
-    assert rung(36, queues_are_empty=True) == [job.pk]
+    assert rung(36, is_idle=True) == [job.pk]
 
 
 def test_nobody_rings_for_jobs_that_wait_are_held_or_are_over(source: Source, stream: StreamNamed) -> None:
     def is_rung() -> bool:
         CollectionJob.objects.update(rung_at=None)
-        return bool(jobs.take_unrung(now=timezone.now(), queues_are_empty=True))
+        return bool(jobs.take_unrung(now=timezone.now(), is_fetch_idle=True, is_apply_idle=True))
 
     start(stream("records"))
     assert is_rung()
@@ -620,7 +622,7 @@ def test_a_job_that_waits_for_a_retry_can_be_cancelled(
     jobs.request_cancel([job])
     jobs.end_cancelled()
 
-    assert jobs.take_unrung(now=timezone.now(), queues_are_empty=True)
+    assert jobs.take_unrung(now=timezone.now(), is_fetch_idle=True, is_apply_idle=True)
     assert finish(job).status == "CANCELLED"
 
 
