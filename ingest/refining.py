@@ -57,6 +57,12 @@ class Outcome:
     changed: Counter[str] = field(default_factory=Counter)
     days: dict[str, set[str]] = field(default_factory=dict)
 
+    def note(self, kind: str, *, new: int = 0, changed: int = 0, days: set[str]) -> None:
+        """Count what was written of a kind, and the days touched."""
+        self.new[kind] += new
+        self.changed[kind] += changed
+        self.days.setdefault(kind, set()).update(days)
+
     def effects(self, kind: str, failed: int) -> dict[str, dict[str, Any]]:
         kinds = {kind, *self.new, *self.changed, *self.days} if self.words or failed else set()
         return {
@@ -92,9 +98,8 @@ def refine_batch(
 
     for unit, refusal in isolating.write_all(units, write):
         _fail(job, outcome, unit.raw, RecordError.error_type, isolating.reason(refusal))
-    _delete(
-        job, job.stream.kind, [raw for raw in raws if raw.is_deleted and raw.id not in outcome.words], outcome
-    )
+    if gone := [raw for raw in raws if raw.is_deleted and raw.id not in outcome.words]:
+        _delete(job, job.stream.kind, gone, outcome)
 
 
 def _kind(job: CollectionJob, refine: Refine, raw: Raw) -> Kind:
@@ -155,15 +160,15 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     kind = type(units[0].kind)
     batch = Outcome()
     rows = [_row(unit.kind, unit.raw, now=now) | {"external_id": unit.raw.external_id} for unit in units]
-    written = {one.external_id: one for one in _upsert(job, kind.kind, rows, batch)}
+    written = _upsert(job, kind.kind, rows, batch)
     kept = [unit for unit in units if unit.raw.external_id in written]
     for name, child_kind in kind.children.items():
         relation = tables.relation_to(kind.kind, of=child_kind)
         child_rows = _child_rows(kept, name, relation, written, now=now)
         changed = [one.id for one in written.values() if not one.is_new]
         left = tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
-        batch.days.setdefault(child_kind, set()).update(left)
-        _upsert(job, child_kind, child_rows, batch, parent=relation)
+        children = tables.upsert_children(relation, child_rows, source_id=job.source_id)
+        batch.note(child_kind, new=children.new, changed=children.changed, days=children.days | left)
     _merge(outcome, batch)
     outcome.understood.update(unit.raw.id for unit in units)
     for unit in units:
@@ -174,19 +179,13 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
 
 
 def _upsert(
-    job: CollectionJob,
-    kind: str,
-    rows: list[tables.Row],
-    outcome: Outcome,
-    *,
-    parent: tables.Relation | None = None,
-) -> list[tables.Upserted]:
-    written = tables.upsert(kind, rows, source_id=job.source_id, parent=parent)
-    outcome.days.setdefault(kind, set()).update(*(one.days for one in written))
+    job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome
+) -> dict[str, tables.Upserted]:
+    written = tables.upsert(kind, rows, source_id=job.source_id)
+    days = {one.day for one in written} | {one.day_left for one in written if one.day_left}
     is_new = sum(one.is_new for one in written)
-    outcome.new[kind] += is_new
-    outcome.changed[kind] += len(written) - is_new
-    return written
+    outcome.note(kind, new=is_new, changed=len(written) - is_new, days=days)
+    return {one.external_id: one for one in written}
 
 
 def _merge(outcome: Outcome, batch: Outcome) -> None:
@@ -232,12 +231,10 @@ def _child_rows(
 def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome) -> None:
     rows = [{"external_id": raw.external_id, "deleted_at": raw.updated_at, "raw_id": raw.id} for raw in raws]
     gone = tables.mark_deleted(kind, rows, source_id=job.source_id)
-    outcome.days.setdefault(kind, set()).update(one.day for one in gone)
-    outcome.changed[kind] += len(gone)
+    outcome.note(kind, changed=len(gone), days={one.day for one in gone})
     for child_kind in KINDS[kind].children.values():
         relation = tables.relation_to(kind, of=child_kind)
-        days = tables.mark_children_deleted(relation, [one.id for one in gone])
-        outcome.days.setdefault(child_kind, set()).update(days)
+        outcome.note(child_kind, days=tables.mark_children_deleted(relation, [one.id for one in gone]))
     outcome.understood.update(raw.id for raw in raws)
     found = {one.external_id for one in gone}
     outcome.words.update((raw.id, "updated" if raw.external_id in found else "skipped") for raw in raws)

@@ -7,11 +7,11 @@ The SQL of each kind is derived once from its model and its dataclass, so a new 
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -26,20 +26,24 @@ _RENAMED = {"updated_at": "source_updated_at"}
 _EXTERNAL_ID = "_external_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Upserted:
+class Upserted(NamedTuple):
     """A row that was written; rows kept back because we hold a newer version are not among them."""
 
     external_id: str
-    id: uuid.UUID
+    #: The row's UUID as text: it goes on as text, and a batch has thousands.
+    id: str
     is_new: bool
     #: The day it counts for, and where that was another before, that one too (ISO).
     day: str
     day_left: str | None
 
-    @property
-    def days(self) -> set[str]:
-        return {self.day, self.day_left} - {None}  # type: ignore[return-value]
+
+class Summary(NamedTuple):
+    """What an upsert of rows came to whose ids nobody asks for."""
+
+    new: int
+    changed: int
+    days: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Deleted:
     """A row that was marked as gone."""
 
     external_id: str
-    id: uuid.UUID
+    id: str
     day: str
 
 
@@ -75,15 +79,24 @@ class Relation:
         return f"{self.kind}_awaits_{self.target_kind}" in names
 
 
-def uuid7(milliseconds: int) -> uuid.UUID:
-    """Return a time-ordered UUID (RFC 9562): new rows land side by side in the index."""
-    value = (milliseconds & (2**48 - 1)) << 80 | int.from_bytes(os.urandom(10))
-    return uuid.UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)
+def uuid7(milliseconds: int) -> str:
+    """Return a time-ordered UUID (RFC 9562) as text: new rows land side by side in the index."""
+    random = int.from_bytes(os.urandom(10))
+    version_and_variant = f"7{random >> 68:03x}{8 | random >> 66 & 3:x}"
+    text = f"{milliseconds & (2**48 - 1):012x}{version_and_variant}{random & (2**60 - 1):015x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def row_of(kind: Kind) -> Row:
     """Return the kind's own columns; children are left out."""
-    return {column: getattr(kind, name) for name, column in _columns(kind.kind).items()}
+    columns, read = _reader(kind.kind)
+    return dict(zip(columns, read(kind), strict=True))
+
+
+@cache
+def _reader(kind: str) -> tuple[tuple[str, ...], Callable[[Kind], tuple[Any, ...]]]:
+    columns = _columns(kind)
+    return tuple(columns.values()), attrgetter(*columns)
 
 
 @cache
@@ -125,26 +138,39 @@ def _target(model: type[RefinedRecord], name: str) -> type[RefinedRecord]:
     return target
 
 
-def upsert(
-    kind: str, rows: Sequence[Row], *, source_id: int, parent: Relation | None = None
-) -> list[Upserted]:
+def upsert(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Upserted]:
     """
     Write the rows, unless a newer version is there, and return those written.
 
-    Rows carry the kind's columns and id, raw_id, day; children also the id of their parent's row. Keys
-    must be unique within the batch.
+    Rows carry the kind's columns and id, raw_id, day; keys must be unique within the batch.
     """
     if not rows:
         return []
-    ordered = sorted(rows, key=lambda row: row["external_id"])
+    return [Upserted(*row) for row in _execute(_upsert_sql(kind, None), rows, source_id)]
+
+
+def upsert_children(parent: Relation, rows: Sequence[Row], *, source_id: int) -> Summary:
+    """Write rows that carry the id of their parent's row, too, as `upsert` does; return the sums."""
+    if not rows:
+        return Summary(0, 0, set())
+    sql = f"""
+        WITH written AS ({_upsert_sql(parent.kind, parent)})
+        SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
+               array_agg(DISTINCT day) || array_agg(DISTINCT day_left) FILTER (WHERE day_left IS NOT NULL)
+          FROM written
+        """  # noqa: S608 - our own statement
+    ((new, changed, days),) = _execute(sql, rows, source_id)
+    return Summary(new, changed, set(days or ()))
+
+
+def _execute(sql: str, rows: Sequence[Row], source_id: int) -> list[tuple[Any, ...]]:
+    ordered = sorted(rows, key=itemgetter("external_id"))
     with connection.cursor() as cursor:
-        cursor.execute(
-            _upsert_sql(kind, parent), {"source": source_id, "rows": exact_json.dumps(ordered).decode()}
-        )
-        return [Upserted(*row) for row in cursor.fetchall()]
+        cursor.execute(sql, {"source": source_id, "rows": exact_json.dumps(ordered).decode()})
+        return list(cursor.fetchall())
 
 
-def delete_orphans(parent: Relation, parent_ids: list[uuid.UUID], kept: list[str]) -> set[str]:
+def delete_orphans(parent: Relation, parent_ids: list[str], kept: list[str]) -> set[str]:
     """Delete children that the given parents no longer have; return the days (ISO) they counted for."""
     if not parent_ids:
         return set()
@@ -175,14 +201,14 @@ def mark_deleted(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Dele
                    AS gone (external_id text, deleted_at timestamptz, raw_id bigint)
              WHERE held.source_id = %s AND held.external_id = gone.external_id
                AND held.deleted_at IS NULL AND COALESCE(held.raw_id, 0) < gone.raw_id
-            RETURNING held.external_id, held.id, held.day::text
+            RETURNING held.external_id, held.id::text, held.day::text
             """,  # noqa: S608
             [exact_json.dumps(list(rows)).decode(), source_id],
         )
         return [Deleted(*row) for row in cursor.fetchall()]
 
 
-def mark_children_deleted(parent: Relation, parent_ids: list[uuid.UUID]) -> set[str]:
+def mark_children_deleted(parent: Relation, parent_ids: list[str]) -> set[str]:
     """Let children go with their parents; return the days (ISO) they counted for."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -237,7 +263,8 @@ def _upsert_sql(kind: str, parent: Relation | None) -> str:
          WHERE CASE WHEN held.source_updated_at <> EXCLUDED.source_updated_at
                     THEN held.source_updated_at < EXCLUDED.source_updated_at
                     ELSE COALESCE(held.raw_id, 0) <= EXCLUDED.raw_id END
-        RETURNING external_id, id, xmax = 0, day::text, NULLIF(previous_day, day)::text
+        RETURNING external_id, id::text, xmax = 0 AS is_new, day::text,
+                  NULLIF(previous_day, day)::text AS day_left
         """  # noqa: S608 - table and column names are our own
 
 

@@ -240,6 +240,28 @@ def test_a_tombstone_marks_the_row_and_its_return_clears_it(script: Script, run:
     ]
 
 
+def test_lines_go_and_come_back_with_their_order(script: Script, run: Run) -> None:
+    order = record("1", total=1, lines=[{"id": "1-1", "price": "1"}, {"id": "1-2", "price": "2"}])
+    script.says("orders", [order])
+    run("orders")
+    script.says("orders", FetchedPage(tombstones=[Tombstone(external_id="1", deleted_at=at(2))]))
+    run("orders")
+    assert not OrderLine.objects.filter(deleted_at__isnull=True).exists()
+
+    script.says("orders", [order])
+    run("orders")
+
+    assert OrderLine.objects.filter(deleted_at__isnull=True).count() == 2
+
+
+def test_an_address_is_found_in_one_spelling_and_kept_raw_in_theirs(script: Script, run: Run) -> None:
+    script.says("customers", [record("1", email=" Bob@Example.COM")])
+    run("customers")
+
+    assert Customer.objects.get().email == "bob@example.com"
+    assert RawRecord.objects.get().payload["email"] == " Bob@Example.COM"
+
+
 def test_a_record_and_its_tombstone_in_one_batch_end_deleted(script: Script, run: Run) -> None:
     script.says(
         "records",
