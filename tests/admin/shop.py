@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from ingest.models import (
     CatalogItem,
@@ -252,7 +253,7 @@ def _records(
 
 
 def _shared(source: Source, now: datetime) -> Callable[[], dict[str, Any]]:
-    return lambda: {"id": uuid7(int(now.timestamp() * 1000)), "source": source, "day": now.date()}
+    return lambda: {"id": UUID(uuid7(int(now.timestamp() * 1000))), "source": source, "day": now.date()}
 
 
 def _other_kinds(source: Source, now: datetime, write: Write) -> list[Any]:
