@@ -157,6 +157,7 @@ class Show:
         return {
             "WEB_PORT": str(self.addresses.web),
             "FLOWER_PORT": str(self.addresses.flower),
+            "FLOWER_URL": f"http://127.0.0.1:{self.addresses.flower}/",
             "FLOWER_BASIC_AUTH": f"{stage.USER}:{self._known.password}",
             "SANDBOX_PORT": str(self.addresses.sandbox),
             "SANDBOX_ARGS": world.sandbox_arguments(self._known),
