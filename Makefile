@@ -11,14 +11,15 @@ help:  ## show this list
 	@echo
 	@echo "With DATABASE_URL and REDIS_URL unset, private servers are started and kept in .local/."
 
+# `exec` in a recipe: a signal sent to make then reaches the program, not a shell that dies alone.
 demo: .venv/.installed-demo  ## sync sample data and show it in a browser; ONCE=1 checks the counts and stops
-	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m local run $(PY) manage.py demo $(if $(ONCE),--once)
+	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) manage.py demo $(if $(ONCE),--once)
 
 test: .venv/.installed-dev  ## run all tests; ARGS="tests/local -x" goes to pytest
-	@PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m local run $(PY) -m pytest $(ARGS)
+	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest $(ARGS)
 
 check: .venv/.installed-dev  ## formatting, lint, types, import rules, migrations, settings
-	@$(PY) -m local run $(MAKE) --no-print-directory checks
+	@exec $(PY) -m local run $(MAKE) --no-print-directory checks
 
 # The type checker loads the settings, and those name a database.
 checks:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Now
+from psycopg2.errors import QueryCanceled
 
 from connectors.base import Json
 from connectors.errors import ConfigError, RecordError
@@ -58,10 +59,12 @@ def apply_landed(
     while page_ids := _begin(job_id):
         try:
             applied += _apply(job, refine, page_ids, now=now())
-        except OperationalError:
+        except OperationalError as error:
             # A deadlock, a lock held too long, PostgreSQL gone: not the pages' fault; the tick comes again.
+            # A statement that took too long may well be their fault: it counts, and the next try goes alone.
             log.exception("database error while applying", extra={"job": job_id})
-            _take_back(page_ids)
+            if not isinstance(error.__cause__, QueryCanceled):
+                _take_back(page_ids)
             break
         after_batch(pages_waiting(job_id))
         if now() >= until or stopping.is_asked():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from connectors import exact_json
@@ -25,6 +25,7 @@ from ingest.models import CollectionJob, Page
 from ingest.versions import Latest, NewVersion
 
 PAGES_COMPARED = 10
+EMPTY_PAGES = 500
 ONE_PAGE_PER_CURSOR = "one_page_per_cursor"
 
 
@@ -122,16 +123,23 @@ def _digest_of_bodies(fetched: FetchedPage) -> bytes:
 
 
 def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest: bytes) -> None:
-    lately = Page.objects.filter(
-        job=job,
-        pass_number=job.pass_number,
-        number__gte=job.next_page_number - PAGES_COMPARED,
-        content_digest=content_digest,
-    )
-    if fetched.records and lately.exists():
+    number = job.next_page_number
+    seen = Page.objects.filter(job=job, pass_number=job.pass_number)
+    if not fetched.records and not fetched.tombstones:
+        _refuse_endless_emptiness(job, seen.filter(number__gte=number - EMPTY_PAGES, fetched__gt=0))
+    elif seen.filter(number__gte=number - PAGES_COMPARED, content_digest=content_digest).exists():
         raise PaginationLoop(
-            f"Page {job.next_page_number} holds the very records of an earlier page under a new cursor; "
+            f"Page {number} holds the very records of an earlier page under a new cursor; "
             "going on would never end. Check the paging settings of this stream."
+        )
+
+
+def _refuse_endless_emptiness(job: CollectionJob, full_lately: QuerySet[Page]) -> None:
+    # Some sources answer empty pages for quiet days; none for this long.
+    if job.next_page_number > EMPTY_PAGES and not full_lately.exists():
+        raise PaginationLoop(
+            f"{EMPTY_PAGES} pages in a row were empty, each naming a next one; going on would never end. "
+            "Check the paging settings of this stream."
         )
 
 

@@ -340,6 +340,21 @@ def test_a_source_that_goes_in_circles_fails_the_job_and_what_arrived_stays(
     assert_accounted(job)
 
 
+def test_empty_pages_without_end_are_refused(stream: StreamNamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "EMPTY_PAGES", 3)
+    job = start(stream("records"))
+    lease = claim(job)
+
+    def empty(number: int) -> None:
+        job.refresh_from_db()
+        landing.land(job, lease, FetchedPage(next_cursor=str(number)), fetch_ms=0)
+
+    for number in range(1, 4):
+        empty(number)
+    with pytest.raises(PaginationLoop, match="3 pages in a row were empty"):
+        empty(4)
+
+
 def test_a_circle_whose_records_change_all_the_time_is_one_too(stream: StreamNamed) -> None:
     job = start(stream("records"))
     lease = claim(job)

@@ -531,6 +531,29 @@ def test_a_lock_held_too_long_is_not_the_pages_fault(stream: StreamNamed) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_statement_that_takes_too_long_each_time_ends_as_dead_letters(stream: StreamNamed) -> None:
+    """It may be the page's fault: tried again and again for ever, the job would never end."""
+    job = start(stream("records"))
+    land(job, FetchedPage(records=[record("1")]))
+
+    def too_slow(number: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '100ms'")
+        for _ in range(4):
+            Page.objects.filter(job=job).update(begun_at=None)
+            assert apply(CollectionJob.objects.get(pk=job.pk)) == 0
+
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE ingest_genericrecord IN ACCESS EXCLUSIVE MODE")
+        in_threads(1, too_slow)
+    Page.objects.filter(job=job).update(begun_at=None)
+
+    assert finish(job).status == "PARTIAL"
+    assert FailedSync.objects.get().error_type == "crash"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_older_version_understood_late_leaves_the_letter_about_the_newer_one_open(
     script: Script, stream: StreamNamed
 ) -> None:
