@@ -128,9 +128,10 @@ def ring(signature: Signature) -> None:
 
 def idle_queues() -> set[str]:
     """Return the queues in which no message waits; none when Redis does not say."""
+    broker = current_app.connection_for_read()
     try:
-        with current_app.connection_for_read() as connection:
-            client = connection.default_channel.client
+        with broker:
+            client = broker.default_channel.client
             return {queue for queue in settings.QUEUES if not client.llen(queue)}
-    except OperationalError:
+    except (OperationalError, *broker.recoverable_connection_errors):
         return set()
