@@ -20,6 +20,7 @@ from unfold.views import ChangeList
 
 from ingest.admin import cells
 from ingest.admin.paging import BoundedPaginator
+from ingest.models import SourceStream
 
 
 def always(row: Any) -> bool:
@@ -190,3 +191,16 @@ class ReadOnlyAdmin(SyncAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class FoundByExternalId:
+    """Search for rows that belong to a stream: whole external ids, served by the index on stream and id."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Name every stream along with the id, as the index begins with the stream."""
+        if not search_term.strip():
+            return queryset, False
+        streams = list(SourceStream.objects.values_list("pk", flat=True))
+        return queryset.filter(stream_id__in=streams, external_id=search_term.strip()), False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,10 +10,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from ingest import deadletters, replaying
 from ingest.admin import cells, payloads
-from ingest.admin.base import Panel, ReadOnlyAdmin, Verb, facts
+from ingest.admin.base import FoundByExternalId, Panel, ReadOnlyAdmin, Verb, facts
 from ingest.admin.filters import KindFilter, OpenFilter, SourceFilter, StreamFilter
 from ingest.admin.jobs import job_link
-from ingest.models import REFINED_MODELS, CollectionJob, FailedSync, RawRecord, Source, SourceStream
+from ingest.models import REFINED_MODELS, CollectionJob, FailedSync, RawRecord, Source
 
 
 def replay(request: HttpRequest, chosen: QuerySet[FailedSync]) -> None:
@@ -40,7 +38,7 @@ def _is_open(letter: FailedSync) -> bool:
 
 
 @admin.register(FailedSync)
-class FailedSyncAdmin(ReadOnlyAdmin):
+class FailedSyncAdmin(FoundByExternalId, ReadOnlyAdmin):
     list_display = ("id", "state", "where", "kind", "shown_id", "error_type", "reason", "attempts", "created")
     list_filter = (OpenFilter, SourceFilter, StreamFilter, KindFilter, ("resolution", ChoicesDropdownFilter))
     list_select_related = ("source", "stream")
@@ -52,15 +50,6 @@ class FailedSyncAdmin(ReadOnlyAdmin):
         Verb(name="replay", label="Replay", icon="replay", run=replay, is_offered=_is_open, is_main=True),
         Verb(name="resolve", label="Resolve by hand", icon="done", run=resolve, is_offered=_is_open),
     )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search whole external ids; naming every stream lets the index on stream and id serve it."""
-        if not search_term.strip():
-            return queryset, False
-        streams = list(SourceStream.objects.values_list("pk", flat=True))
-        return queryset.filter(stream_id__in=streams, external_id=search_term.strip()), False
 
     @admin.display(description="State")
     def state(self, letter: FailedSync) -> SafeString:

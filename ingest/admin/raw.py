@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ingest.admin import cells, payloads
-from ingest.admin.base import Panel, ReadOnlyAdmin, facts
+from ingest.admin.base import FoundByExternalId, Panel, ReadOnlyAdmin, facts
 from ingest.admin.filters import RawSourceFilter, StreamFilter
 from ingest.admin.jobs import job_link
 from ingest.admin.records import versions_link
-from ingest.models import FailedSync, RawRecord, Source, SourceStream
+from ingest.models import FailedSync, RawRecord, Source
 
 
 @admin.register(RawRecord)
-class RawRecordAdmin(ReadOnlyAdmin):
+class RawRecordAdmin(FoundByExternalId, ReadOnlyAdmin):
     list_display = ("shown_id", "version", "where", "received", "digest", "state")
     list_filter = (RawSourceFilter, StreamFilter)
     list_select_related = ("stream", "stream__source")
@@ -25,15 +22,6 @@ class RawRecordAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("external_id",)
     search_help_text = "Whole external id"
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search whole external ids; naming every stream makes it the unique key."""
-        if not search_term.strip():
-            return queryset, False
-        streams = list(SourceStream.objects.values_list("pk", flat=True))
-        return queryset.filter(stream_id__in=streams, external_id=search_term.strip()), False
 
     @admin.display(description="External id")
     def shown_id(self, raw: RawRecord) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from connectors.providers.csv.table import CATALOG_COLUMNS
 from ingest.models import REFINED_MODELS, FailedSync, RawRecord, SourceStream
 from sandbox import SandboxClient
 from syncproject.demo import world
@@ -138,7 +139,7 @@ def _compare_bodies(_: SourceStream, good: Versions, arrived: Sequence[Arrived])
 
 def _compare_rows(stream: SourceStream, good: Versions, arrived: Sequence[Arrived]) -> tuple[Marks, Marks]:
     """A file's rows are written again from what we kept, and must come out byte for byte."""
-    columns = world.CATALOG_COLUMNS if stream.name == "catalog" else world.SONG_COLUMNS
+    columns = CATALOG_COLUMNS if stream.name == "catalog" else world.SONG_COLUMNS
     expected = {version["sha256"]: "" for version in good.values()}
     return expected, {_row_digest(one.payload, columns): "" for one in arrived}
 

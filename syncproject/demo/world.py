@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from connectors.providers.csv.table import CATALOG_COLUMNS
 from sandbox import Options, World
 
 SEED = 7
@@ -27,16 +28,6 @@ SONG_FIELDS = {
     "occurred_at": "created_at",
 }
 SONG_COLUMNS = ("song_name", "artist_name", "music_genre", "album", "track_id")
-CATALOG_COLUMNS = (
-    "category_id",
-    "capacity",
-    "capacity_gb",
-    "price",
-    "content_count",
-    "content_unit",
-    "is_active",
-    "is_popular",
-)
 MUSIC_TABLE = {
     "targetTable": "content_index",
     "contentType": "music",
