@@ -150,8 +150,10 @@ def _begin(job_id: int) -> list[int]:
 
 def _apply(job: CollectionJob, refine: refining.Refine, page_ids: list[int], *, now: datetime) -> int:
     with transaction.atomic():
+        # Waits rather than skips: a worker that only looks at a page in `_begin` locks it for a moment, and
+        # a page skipped then would lie until the next tick.
         pages = list(
-            Page.objects.select_for_update(skip_locked=True)
+            Page.objects.select_for_update()
             .filter(pk__in=page_ids, state=Page.State.LANDED)
             .order_by("number")
         )
