@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from connectors.kinds import Kind
@@ -29,8 +30,7 @@ class Access:
     on_progress: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRecord:
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record as the provider sent it."""
 
     #: UTF-8 JSON text; byte for byte as received where the provider speaks JSON.

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 from requests import exceptions as trouble
-from requests.utils import requote_uri
+from requests.utils import default_headers, requote_uri
 
 from connectors import exact_json
 from connectors.base import Access
@@ -98,15 +98,11 @@ class HttpSession:
         self._on_progress = access.on_progress
         self._guard = Guard(private_hosts=access.private_hosts, timeouts=timeout or Timeouts())
         self._adapter = GuardedAdapter(self._guard)
-        self._session = requests.Session()
-        # A netrc file would replace our Authorization; a proxy variable would see our headers.
-        self._session.trust_env = False
-        self._session.headers.update({"Accept-Encoding": "gzip", **(headers or {})})
+        self._headers = {**default_headers(), "Accept-Encoding": "gzip", **(headers or {})}
 
     def close(self) -> None:
         """Close the connections."""
         self._adapter.close()
-        self._session.close()
 
     def keep_secret(self, secret: str) -> None:
         """Leave one more secret out of all messages, such as a token we were just given."""
@@ -159,8 +155,9 @@ class HttpSession:
         if json_body is not None:
             body = exact_json.dumps(json_body)
             headers = {"Content-Type": "application/json", **(headers or {})}
-        request = requests.Request(method, url, params=params, headers=headers, data=body)
-        return self._session.prepare_request(request)
+        # Not through a requests.Session: it would take Authorization from a netrc file.
+        headers = {**self._headers, **(headers or {})}
+        return requests.Request(method, url, params=params, headers=headers, data=body).prepare()
 
     def _answered(self, prepared: requests.PreparedRequest, accept: frozenset[int]) -> requests.Response:
         # Not Session.send: it reads the body of a redirect without any bound.

@@ -1,6 +1,7 @@
 """
 The refined kinds as connectors hand them over: plain frozen data, no database.
 
+They are structs and not frozen dataclasses because a page makes a thousand, and those take ten times as long.
 A relation is named by the other object's external id; `ingest` finds the row, now or when it arrives.
 Money is Decimal with an ISO 4217 currency beside it. A field left None means "the source does not say".
 """
@@ -9,20 +10,23 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+from msgspec.structs import fields
+
 from connectors.errors import RecordError
 
 MAX_EXPONENT = 1_000
+_NUMBERS = (int, Decimal)
+_NUMBERS_OR_TEXT = (str, *_NUMBERS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """What every refined row has."""
 
     kind: ClassVar[str]
@@ -37,8 +41,7 @@ class Kind:
     updated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customer(Kind):
+class Customer(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "customer"
 
     email: str | None = None
@@ -47,8 +50,7 @@ class Customer(Kind):
     country: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductVariant(Kind):
+class ProductVariant(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "product_variant"
 
     product_external_id: str | None = None
@@ -60,8 +62,7 @@ class ProductVariant(Kind):
     inventory_quantity: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product(Kind):
+class Product(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "product"
     children: ClassVar[Mapping[str, str]] = {"variants": "product_variant"}
 
@@ -73,8 +74,7 @@ class Product(Kind):
     variants: tuple[ProductVariant, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLine(Kind):
+class OrderLine(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "order_line"
 
     order_external_id: str | None = None
@@ -87,8 +87,7 @@ class OrderLine(Kind):
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order(Kind):
+class Order(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "order"
     children: ClassVar[Mapping[str, str]] = {"lines": "order_line"}
 
@@ -106,8 +105,7 @@ class Order(Kind):
     lines: tuple[OrderLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentItem(Kind):
+class ContentItem(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "content_item"
 
     content_type: str | None = None
@@ -118,8 +116,7 @@ class ContentItem(Kind):
     is_available: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogItem(Kind):
+class CatalogItem(Kind, frozen=True, kw_only=True):
     kind: ClassVar[str] = "catalog_item"
 
     category_id: str | None = None
@@ -133,8 +130,7 @@ class CatalogItem(Kind):
     is_popular: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenericRecord(Kind):
+class GenericRecord(Kind, frozen=True, kw_only=True):
     """Anything without a table of its own; its fields stay reachable through the raw row."""
 
     kind: ClassVar[str] = "record"
@@ -181,7 +177,7 @@ def build(cls: type[Kind], values: Mapping[str, Any]) -> Kind:
     try:
         return cls(**{name: value for name, value in given.items() if value is not None})
     except TypeError:
-        missing = [f.name for f in fields(cls) if f.default is MISSING and given.get(f.name) is None]
+        missing = [f.name for f in fields(cls) if f.required and given.get(f.name) is None]
         raise RecordError(f"no value for {', '.join(missing)}") from None
 
 
@@ -191,31 +187,33 @@ def mappable_fields(cls: type[Kind]) -> frozenset[str]:
 
 
 def to_text(name: str, value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | Decimal):
+    if isinstance(value, _NUMBERS):
         return str(value)
     raise RecordError(f"{name}: expected text, got {type(value).__name__}")
 
 
 def to_decimal(name: str, value: Any) -> Decimal | None:
-    if isinstance(value, str) and not value.strip():
-        return None
     number = _number(value)
     if number is None:
+        if isinstance(value, str) and not value.strip():
+            return None
         raise RecordError(f"{name}: {_shown(value)} is not a number")
     return number
 
 
 def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS_OR_TEXT):
         return None
     try:
         number = Decimal(value)
     except InvalidOperation:
         return None
     # Beyond that no column holds it, and making an integer of 1e1000000 takes half a minute.
-    return number if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT else None
+    return number if number.is_finite() and -MAX_EXPONENT <= number.adjusted() <= MAX_EXPONENT else None
 
 
 def to_integer(name: str, value: Any) -> int | None:
@@ -246,12 +244,16 @@ def to_datetime(name: str, value: Any) -> datetime | None:
 
     :raises RecordError: if it is none of these
     """
+    if isinstance(value, str):
+        return _from_text(name, value)
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
         return _from_epoch(name, value)
-    if not isinstance(value, str):
-        raise RecordError(f"{name}: {_shown(value)} is not a date")
+    raise RecordError(f"{name}: {_shown(value)} is not a date")
+
+
+def _from_text(name: str, value: str) -> datetime | None:
     text = value.strip()
     if not text:
         return None
@@ -299,7 +301,7 @@ _BY_TYPE: dict[type, Converter] = {
 def _converters(kind: str) -> dict[str, Converter]:
     cls = KINDS[kind]
     hints = get_type_hints(cls)
-    names = [field.name for field in fields(cls) if field.name not in cls.children]
+    names = [name for name in cls.__struct_fields__ if name not in cls.children]
     return {name: _BY_TYPE[_plain(hints[name])] for name in names}
 
 

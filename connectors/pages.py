@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,9 +23,11 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 # Splitting skips over values without reading them, so it lets pass what Python cannot hold: numbers of
-# thousands of digits. Every 256th byte of such a number is a digit, nine times in a row.
+# thousands of digits. Every 256th byte of such a number is a digit, nine times in a row and more; that
+# also happens by chance, once in a dozen pages full of ids, so the bytes between have the last word.
 _STRIDE = 256
-_LONG_NUMBER = re.compile(rb"[0-9]{9}")
+_DIGITS_IN_STRIDE = re.compile(rb"[0-9]{9,}")
+_MANY_DIGITS = re.compile(rb"[0-9]{1000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,19 @@ class _Keys:
 
 _object_of_raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list_of_raws = msgspec.json.Decoder(list[msgspec.Raw])
+# What needs no closer look: an id that is nearly any number or text, a time with its zone.
+_PlainId = (
+    Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+)
+_PlainTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def _split_fast(text: bytes, steps: Sequence[str], keys: _Keys) -> RecordList:
     raws, envelope = _cut(text, steps)
-    quick = None if _needs_a_look(text) else _quick_decoder(keys.id_path, keys.updated_path)
+    heads = None if _has_long_number(text) else _head_decoder(keys.id_path, keys.updated_path)
     records = [
-        (quick and _quick_record(quick, raw, number)) or _careful_record(bytes(raw), number, keys)
+        (heads and _plain_record(heads, bytes(raw), number)) or _careful_record(bytes(raw), number, keys)
         for number, raw in enumerate(raws, 1)
     ]
     return RecordList(records=records, envelope=envelope)
@@ -104,55 +112,43 @@ def _cut(text: bytes | msgspec.Raw, steps: Sequence[str]) -> tuple[list[msgspec.
     return raws, envelope
 
 
-def _needs_a_look(text: bytes) -> bool:
-    """Return whether a record may hold what cutting does not see: NUL, not UTF-8, a huge number."""
-    if b"\\u0000" in text or _LONG_NUMBER.search(text[::_STRIDE]):
-        return True
-    return not text.isascii() and not _is_utf8(text)
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _has_long_number(text: bytes) -> bool:
+    suspects = _DIGITS_IN_STRIDE.finditer(text[::_STRIDE])
+    return any(_MANY_DIGITS.search(text, one.start() * _STRIDE, one.end() * _STRIDE) for one in suspects)
 
 
 @cache
-def _quick_decoder(id_path: str, updated_path: str | None) -> msgspec.json.Decoder[Any] | None:
+def _head_decoder(id_path: str, updated_path: str | None) -> msgspec.json.Decoder[Any] | None:
     """Return a reader of nothing but id and time; None where they are nested and must be walked to."""
     if "." in f"{id_path}{updated_path or ''}" or id_path == updated_path:
         return None
-    members: list[tuple[str, Any, Any]] = [("id", int | str, ""), ("updated", datetime | None, None)]
+    members: list[Any] = [("id", _PlainId), ("updated", _PlainTime | None, None)]
     names = {"id": id_path, "updated": updated_path or ""}
     return msgspec.json.Decoder(msgspec.defstruct("Head", members, rename=names, gc=False))
 
 
-def _quick_record(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw, number: int) -> SourceRecord | None:
+def _plain_record(heads: msgspec.json.Decoder[Any], body: bytes, number: int) -> SourceRecord | None:
     """Return the record if there is nothing odd about it."""
+    if exact_json.may_hold_nul(body):
+        return None
     try:
-        head = decoder.decode(raw)
-        updated = head.updated
-        if updated is not None and updated.tzinfo is not UTC:
-            if updated.tzinfo is None:
-                return None
-            updated = updated.astimezone(UTC)
+        if not body.isascii():
+            body.decode()
+        head = heads.decode(body)
+        updated_at = head.updated and head.updated.astimezone(UTC)
     except (*exact_json.DECODE_ERRORS, OverflowError):
         return None
-    external_id = str(head.id)
-    if not 0 < len(external_id) <= MAX_ID_LENGTH:
-        return None
     return SourceRecord(
-        body=bytes(raw),
-        external_id=external_id,
-        updated_at=updated,
-        position=f"record {number} of the page",
+        body=body, external_id=str(head.id), updated_at=updated_at, position=_position(number)
     )
 
 
+def _position(number: int) -> str:
+    return f"record {number} of the page"
+
+
 def _careful_record(raw: bytes, number: int, keys: _Keys) -> SourceRecord:
-    position = f"record {number} of the page"
+    position = _position(number)
     try:
         payload = exact_json.loads(raw)
         external_id = _id_text(payload, keys.id_path)
@@ -264,7 +260,7 @@ def _checked_record(value: Any, number: int, keys: _Keys) -> SourceRecord:
         return SourceRecord(
             body=exact_json.describe_unreadable(value).encode(),
             external_id=_id_if_any(value, keys.id_path),
-            position=f"record {number} of the page",
+            position=_position(number),
             problem="holds NaN, Infinity, a number of thousands of digits, or half a surrogate pair",
         )
     return _careful_record(body, number, keys)

@@ -10,14 +10,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Now
 from psycopg2.errors import QueryCanceled
 
+from connectors import exact_json
 from connectors.base import Json
 from connectors.errors import ConfigError, RecordError
 from connectors.kinds import Kind
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 # A page whose application was begun this often and never ended takes its worker down each time.
 BEGINNINGS_BEFORE_GIVING_UP = 4
+PAGES_PER_WRITE = 12
 COUNTERS = ("inserted", "updated", "unchanged", "skipped", "failed")
 GIVEN_UP = (
     f"This record's page could not be applied in {BEGINNINGS_BEFORE_GIVING_UP} attempts: its worker was "
@@ -37,13 +38,14 @@ GIVEN_UP = (
 
 
 def apply_landed(
-    job_id: int, *, now: Callable[[], datetime], until: datetime, after_batch: Callable[[int], None]
+    job_id: int, *, now: Callable[[], datetime], until: datetime, after_batch: Callable[[int], bool | None]
 ) -> int:
     """
     Apply the job's landed pages, oldest first, until none is left or the time is over.
 
     Several workers may do so at once; each takes pages the others have not locked. `after_batch` hears
-    how many pages wait still. Returns how many pages were applied.
+    how many pages wait still, and may say that this worker is wanted elsewhere. Returns how many pages
+    were applied.
     """
     job = (
         CollectionJob.objects.select_related("source", "stream")
@@ -66,8 +68,7 @@ def apply_landed(
             if not isinstance(error.__cause__, QueryCanceled):
                 _take_back(page_ids)
             break
-        after_batch(pages_waiting(job_id))
-        if now() >= until or stopping.is_asked():
+        if after_batch(pages_waiting(job_id)) or now() >= until or stopping.is_asked():
             break
     return applied
 
@@ -111,12 +112,6 @@ def pages_waiting(job_id: int) -> int:
     return Page.objects.filter(job=job_id, state=Page.State.LANDED).count()
 
 
-def waiting_of(job: Any) -> QuerySet[Page, Any]:
-    """Return the same as a subquery: one row, or none where no page waits."""
-    landed = Page.objects.filter(job=job, state=Page.State.LANDED).order_by()
-    return landed.values("job").annotate(count=Count("*")).values("count")
-
-
 def _begin(job_id: int) -> list[int]:
     """
     Choose pages worth one write and note the beginning, so that a page that kills workers is found out.
@@ -131,6 +126,7 @@ def _begin(job_id: int) -> list[int]:
                  WHERE job_id = %(job)s AND state = 'LANDED'
                    -- Else workers that meet at a page would count each other's beginnings as lost workers.
                    AND (begun_at IS NULL OR begun_at < clock_timestamp() - interval '2 seconds')
+                 -- Not all there are: whoever looks at the same moment must find some, too.
                  ORDER BY number LIMIT %(pages)s FOR UPDATE SKIP LOCKED
             ), chosen AS (
                 -- A page begun before is suspected: it goes alone.
@@ -143,7 +139,7 @@ def _begin(job_id: int) -> list[int]:
              WHERE chosen.id = page.id AND (place = 1 OR (records <= %(records)s AND suspects = 0))
             RETURNING page.id
             """,
-            {"job": job_id, "pages": settings.MAX_PAGES_AHEAD, "records": settings.APPLY_BATCH_RECORDS},
+            {"job": job_id, "pages": PAGES_PER_WRITE, "records": settings.APPLY_BATCH_RECORDS},
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -192,22 +188,38 @@ def _close_pages(
     deadletters.resolve_synced(
         job, [deadletters.Understood(raw.external_id, raw.id, landed_at[raw.id]) for raw in understood]
     )
-    totals: Counter[str] = Counter()
-    for page in pages:
-        counts = Counter(outcome.words.get(raw_id, "skipped") for raw_id in page.raw_ids)
-        for name in ("inserted", "updated", "skipped", "failed"):
-            setattr(page, name, getattr(page, name) + counts[name])
-        totals.update({name: getattr(page, name) for name in COUNTERS})
+    counts = [_counts(page, outcome) for page in pages]
+    totals = sum(counts, Counter())
     # The batch was one write, so its effects stand once, on its first page.
-    pages[0].effects = outcome.effects(job.stream.kind, totals["failed"])
-    for page in pages:
-        page.state, page.applied_at = Page.State.APPLIED, Now()
-        page.save(update_fields=["state", "applied_at", "effects", *COUNTERS])
+    effects = [outcome.effects(job.stream.kind, totals["failed"]), *({} for _ in pages[1:])]
+    closed = [
+        {"id": page.pk, "effects": effect, **count}
+        for page, effect, count in zip(pages, effects, counts, strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE ingest_page page
+               SET state = 'APPLIED', applied_at = clock_timestamp(), effects = closed.effects,
+                   inserted = closed.inserted, updated = closed.updated, unchanged = closed.unchanged,
+                   skipped = closed.skipped, failed = closed.failed
+              FROM json_to_recordset(%s::json) AS closed (id bigint, effects jsonb, inserted int, updated int,
+                   unchanged int, skipped int, failed int)
+             WHERE page.id = closed.id
+            """,
+            [exact_json.dumps(closed).decode()],
+        )
     CollectionJob.objects.filter(pk=job.pk).update(
         pages_applied=F("pages_applied") + len(pages),
         progress_at=Now(),
         **{name: F(name) + count for name, count in totals.items()},
     )
+
+
+def _counts(page: Page, outcome: refining.Outcome) -> Counter[str]:
+    """Return the page's counters: what was known when it landed, and what became of the rest."""
+    words = Counter(outcome.words.get(raw_id, "skipped") for raw_id in page.raw_ids)
+    return Counter({name: getattr(page, name) + words[name] for name in COUNTERS})
 
 
 def link_late(job: CollectionJob, kinds: Iterable[str], kinds_with_new: Iterable[str]) -> int:

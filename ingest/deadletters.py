@@ -139,6 +139,8 @@ def resolve_synced(job: CollectionJob, understood: Sequence[Understood]) -> int:
 
     Pages are applied in any order: a letter about a later version than the one understood stays open.
     """
+    if not FailedSync.objects.filter(stream=job.stream_id, resolved_at__isnull=True).exists():
+        return 0
     resolutions = FailedSync.Resolution
     how = resolutions.REPLAYED if job.mode == CollectionJob.Mode.REPLAY else resolutions.SYNCED
     with connection.cursor() as cursor:

@@ -7,25 +7,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.db.models import OuterRef, Subquery
 
 from connectors.base import Connector, FetchRequest
 from connectors.base import Stream as OfferedStream
 from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
 from ingest import applying, jobs, landing, leases, stopping
+from ingest.checkpoints import Standing
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
 from ingest.models import CollectionJob, Page
+from ingest.reading import Progress, Read, Reader
 
 log = logging.getLogger(__name__)
 
 STILL = timedelta(minutes=1)
-RENEW_EVERY = 5.0  # seconds, while a long answer comes in
+# Below this an answer is there before a thread is worth its while.
+WORTH_ASKING_AHEAD = 0.020  # seconds
+WRITING_OUTWEIGHS = 2.0
 
 
 @dataclass(slots=True)
@@ -33,28 +35,6 @@ class _Landed:
     """How many pages landed, also when the slice ended in an error."""
 
     pages: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _NextPage:
-    """Leave to fetch one more page."""
-
-    job: CollectionJob
-    #: Landed and not yet applied.
-    pages_waiting: int
-
-
-class _Renewal:
-    """Renews the lease while bytes arrive, but not at each chunk."""
-
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
-        self.last = time.monotonic()
-
-    def __call__(self) -> None:
-        if time.monotonic() - self.last > RENEW_EVERY:
-            leases.renew(self.lease)
-            self.last = time.monotonic()
 
 
 def fetch_slice(
@@ -105,18 +85,49 @@ def _fetch_pages(
     until: datetime,
     after_landing: Callable[[int], None],
 ) -> None:
-    connector = connector_for(job.source, on_progress=_Renewal(lease))
+    progress = Progress(lease)
+    connector = connector_for(job.source, on_progress=progress)
+    reader = None
     try:
         offered = _offered(connector, job)
         if _lay_still(job, offered, now()):
             _land_overlap(job, lease, connector, offered)
-        while following := _next_page(lease, now() < until):
-            page = _land_next(following.job, lease, connector, offered)
+        reader = Reader(connector, offered, progress)
+        standing = _standing(job)
+        landing_seconds = 0.0
+        while _may_go_on(
+            lease, standing, has_time=reader.has_asked_ahead or (now() < until and not stopping.is_asked())
+        ):
+            read = reader.read(_request(job, job.cursor))
+            if _is_worth_asking_ahead(read, landing_seconds, standing) and now() < until:
+                reader.ask_ahead(_request(job, read.page.next_cursor))
+            started = time.monotonic()
+            page, standing = landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000))
+            landing_seconds = time.monotonic() - started
             landed.pages += 1
             if page.state == Page.State.LANDED:
-                after_landing(following.pages_waiting)
+                after_landing(standing.pages_waiting - 1)
+            if job.cursor is None:
+                return
     finally:
+        if reader is not None:
+            reader.close()
         connector.close()
+
+
+def _is_worth_asking_ahead(read: Read, landing_seconds: float, standing: Standing) -> bool:
+    """
+    Tell whether the next page is to be asked for before this one has landed.
+
+    Only where the wait for the provider outweighs the writing, and only if the page will have room: what was
+    asked for is landed, unless the worker dies.
+    """
+    return (
+        read.page.next_cursor is not None
+        and read.seconds > max(WORTH_ASKING_AHEAD, WRITING_OUTWEIGHS * landing_seconds)
+        and standing.pages_waiting + 1 < settings.MAX_PAGES_AHEAD
+        and not stopping.is_asked()
+    )
 
 
 def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
@@ -130,37 +141,30 @@ def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
         ) from None
 
 
-def _next_page(lease: Lease, in_time: bool) -> _NextPage | None:
-    """
-    Return the job as it is now, or None to stop: ended, cancelled, paused, no time or no room.
+def _standing(job: CollectionJob) -> Standing:
+    return Standing(job.cancel_requested, job.source.is_paused, applying.pages_waiting(job.pk))
 
-    Looks at the row once per page, so that a word of the admin counts at the next page boundary.
+
+def _may_go_on(lease: Lease, standing: Standing, *, has_time: bool) -> bool:
     """
-    job = _job(lease.job_id, pages_waiting=Subquery(applying.waiting_of(OuterRef("pk"))))
-    if job.is_fetched or job.lease_token != lease.token:
-        return None
-    if job.cancel_requested:
+    Tell whether one more page is to be fetched; if not, give the job back.
+
+    The job's row is looked at with every page, so that a word of the admin counts at the next page boundary.
+    """
+    if standing.cancel_requested:
         jobs.end_fetching(lease, outcome=CollectionJob.Status.CANCELLED)
-        return None
-    waiting: int = getattr(job, "pages_waiting") or 0  # noqa: B009 - annotated
-    if not in_time or stopping.is_asked() or job.source.is_paused or waiting >= settings.MAX_PAGES_AHEAD:
+        return False
+    is_full = standing.pages_waiting >= settings.MAX_PAGES_AHEAD
+    if not has_time or standing.is_paused or is_full:
         jobs.release(lease)
-        return None
-    return _NextPage(job, waiting)
+        return False
+    return True
 
 
-def _job(job_id: int, **annotations: Any) -> CollectionJob:
+def _job(job_id: int) -> CollectionJob:
     # The connector alone needs the credentials, and reads them where a lost key can be told.
     jobs_with_names = CollectionJob.objects.select_related("source", "stream").defer("source__credentials")
-    return jobs_with_names.annotate(**annotations).get(pk=job_id)
-
-
-def _land_next(job: CollectionJob, lease: Lease, connector: Connector, offered: OfferedStream) -> Page:
-    """Fetch one page outside any transaction, land it inside one."""
-    started = time.monotonic()
-    fetched = connector.fetch(offered, _request(job, job.cursor))
-    fetch_ms = int((time.monotonic() - started) * 1000)
-    return landing.land(job, lease, fetched, fetch_ms=fetch_ms)
+    return jobs_with_names.get(pk=job_id)
 
 
 def _lay_still(job: CollectionJob, offered: OfferedStream, now: datetime) -> bool:

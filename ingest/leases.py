@@ -7,13 +7,10 @@ Every time here is PostgreSQL's own clock; workers' clocks may differ.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import DateTimeField, Func
-from django.db.models.expressions import CombinedExpression
 
 from ingest.models import CollectionJob, this_worker
 
@@ -78,12 +75,6 @@ def renew(lease: Lease) -> None:
     )
     if row is None:
         raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
-
-
-def end_from_now() -> CombinedExpression:
-    """Return the end of a lease taken now, by PostgreSQL's clock."""
-    clock = Func(function="clock_timestamp", output_field=DateTimeField())
-    return clock + timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def write_fenced(lease: Lease, **values: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -159,12 +159,13 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     """Upsert the batch's records, then their children; note the outcome once all of it is written."""
     kind = type(units[0].kind)
     batch = Outcome()
-    rows = [_row(unit.kind, unit.raw, now=now) | {"external_id": unit.raw.external_id} for unit in units]
+    ids = tables.uuid7s(int(now.timestamp() * 1000))
+    rows = [_row(unit, ids, now=now) for unit in units]
     written = _upsert(job, kind.kind, rows, batch)
     kept = [unit for unit in units if unit.raw.external_id in written]
     for name, child_kind in kind.children.items():
         relation = tables.relation_to(kind.kind, of=child_kind)
-        child_rows = _child_rows(kept, name, relation, written, now=now)
+        child_rows = _child_rows(kept, name, relation, written, ids, now=now)
         changed = [one.id for one in written.values() if not one.is_new]
         left = tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
         children = tables.upsert_children(relation, child_rows, source_id=job.source_id)
@@ -195,15 +196,22 @@ def _merge(outcome: Outcome, batch: Outcome) -> None:
         outcome.days.setdefault(kind, set()).update(days)
 
 
-def _row(kind: Kind, raw: Raw, *, now: datetime) -> tables.Row:
+def _row(unit: Unit, ids: Iterator[str], *, now: datetime) -> tables.Row:
+    # The key under which it is kept raw, whatever the room made of it.
+    return _common(unit.kind, unit, ids, now=now) | {"external_id": unit.raw.external_id}
+
+
+def _common(kind: Kind, unit: Unit, ids: Iterator[str], *, now: datetime) -> tables.Row:
+    """Return the row of a record or of a child, which falls back to its record's times."""
     row = tables.row_of(kind)
-    row["id"] = tables.uuid7(int(now.timestamp() * 1000))
-    row["raw_id"] = raw.id
-    row["source_updated_at"] = row["source_updated_at"] or raw.updated_at
+    row["id"] = next(ids)
+    row["raw_id"] = unit.raw.id
+    row["source_updated_at"] = kind.updated_at or unit.kind.updated_at or unit.raw.updated_at
+    row["occurred_at"] = occurred_at = kind.occurred_at or unit.kind.occurred_at
+    row["day"] = (occurred_at or now).astimezone(UTC).date()
     if row.get("email"):
         # One spelling, so that an index finds it; raw keeps theirs.
         row["email"] = row["email"].strip().lower()
-    row["day"] = (kind.occurred_at or now).astimezone(UTC).date()
     return row
 
 
@@ -212,18 +220,18 @@ def _child_rows(
     name: str,
     relation: tables.Relation,
     parents: Mapping[str, tables.Upserted],
+    ids: Iterator[str],
     *,
     now: datetime,
 ) -> list[tables.Row]:
     rows: dict[str, tables.Row] = {}
     for unit in units:
+        external_id = unit.raw.external_id
+        parent_id = parents[external_id].id
         for child in getattr(unit.kind, name):
-            row = _row(child, unit.raw, now=now)
-            row[relation.column] = parents[unit.raw.external_id].id
-            row[relation.external_id_column] = unit.raw.external_id
-            row["source_updated_at"] = child.updated_at or unit.kind.updated_at or unit.raw.updated_at
-            row["occurred_at"] = child.occurred_at or unit.kind.occurred_at
-            row["day"] = (row["occurred_at"] or now).astimezone(UTC).date()
+            row = _common(child, unit, ids, now=now)
+            row[relation.column] = parent_id
+            row[relation.external_id_column] = external_id
             rows[child.external_id] = row
     return list(rows.values())
 

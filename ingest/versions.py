@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from ingest import copying
 from ingest.models import CollectionJob
 
 
@@ -94,17 +95,12 @@ def _copy_lines(job: CollectionJob, ids: list[int], versions: Sequence[NewVersio
         yield b"%d\t%d\t%s\t%d\t%s\t\\\\x%s\t\\\\x%s\t%s\t%s\t%d\n" % (
             raw_id,
             job.stream_id,
-            _copy_escaped(new.external_id.encode()),
+            copying.escaped(new.external_id.encode()),
             new.version,
-            _copy_escaped(new.body),
+            copying.escaped(new.body),
             new.body_hash.hex().encode(),
             new.content_hash.hex().encode(),
             updated_at,
             b"t" if new.is_deleted else b"f",
             job.pk,
         )
-
-
-def _copy_escaped(text: bytes) -> bytes:
-    escaped = text.replace(b"\\", b"\\\\")
-    return escaped.replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b"\t", b"\\t")

@@ -25,15 +25,16 @@ def count_job(job: CollectionJob, *, now: datetime, at_most_every: timedelta) ->
     """
     Recount the days touched by the job's applied pages and mark those pages counted.
 
-    While the run goes on this waits until the oldest uncounted page is older than `at_most_every`.
-    Returns what was touched, None if there was nothing to do yet.
+    While the run goes on this waits until the oldest uncounted page is older than `at_most_every`, and in
+    long runs longer: a first load touches the same days all the time, and counting them anew every half
+    minute would grow with the square of its length. Returns what was touched, None if nothing was due.
     """
     applied = Page.objects.filter(job=job, state=Page.State.APPLIED)
     oldest = applied.aggregate(oldest=Min("applied_at"))["oldest"]
     if oldest is None:
         return None
     is_drained = job.is_fetched and not Page.objects.filter(job=job, state=Page.State.LANDED).exists()
-    if not is_drained and now - oldest < at_most_every:
+    if not is_drained and now - oldest < _patience(job, now, at_most_every):
         return None
     with transaction.atomic():
         pages = list(applied.select_for_update(skip_locked=True))
@@ -41,6 +42,11 @@ def count_job(job: CollectionJob, *, now: datetime, at_most_every: timedelta) ->
         recount(job.source_id, touched.days)
         Page.objects.filter(pk__in=[page.pk for page in pages]).update(state=Page.State.COUNTED)
     return touched
+
+
+def _patience(job: CollectionJob, now: datetime, at_most_every: timedelta) -> timedelta:
+    so_far = now - job.started_at if job.started_at else timedelta(0)
+    return max(at_most_every, min(so_far / 4, at_most_every * 20))
 
 
 def _touched(pages: Iterable[Page]) -> Touched:

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_prerun, worker_ready
+from django.db import close_old_connections
 
 from ingest import stopping
 
@@ -15,6 +16,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
 app = Celery("syncproject")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["syncproject"], related_name="pipeline")
+
+
+def look_after_connections(**_: Any) -> None:
+    """Let go of a database connection that is broken or old, so that no task inherits another's trouble."""
+    close_old_connections()
+
+
+task_prerun.connect(look_after_connections)
 
 
 def listen_for_shutdown(**_: Any) -> None:

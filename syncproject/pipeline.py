@@ -11,6 +11,7 @@ fetch rings for writers as soon as a page has landed, a writer rings for fetcher
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,8 @@ from ingest.models import CollectionJob
 from metrics import rollup
 
 log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 0.25
 
 
 def page_chain(job_id: int) -> Signature:
@@ -54,20 +57,34 @@ def tick(**_: Any) -> None:
 def fetch_page(*, job_id: int, **_: Any) -> None:
     """Land pages from the job's cursor on, until the slice is over or too many wait to be applied."""
 
-    def ring_for_writers(pages_waiting: int) -> None:
-        if pages_waiting == 0:
-            ring(chain(upsert_batch.si(job_id=job_id), aggregate_metrics.si(job_id=job_id)))
+    bell = WritersBell(job_id)
+    fetching.fetch_slice(job_id, now=timezone.now, until=slice_end(), after_landing=bell.page_landed)
 
-    fetching.fetch_slice(job_id, now=timezone.now, until=slice_end(), after_landing=ring_for_writers)
+
+class WritersBell:
+    """Rings for writers when a page landed where none waited: they have gone home, or will soon."""
+
+    def __init__(self, job_id: int) -> None:
+        self._job_id = job_id
+        self._is_owed = False
+        self._rung_at = 0.0
+
+    def page_landed(self, pages_waiting: int) -> None:
+        """Hear how many pages waited before this one."""
+        self._is_owed = self._is_owed or pages_waiting == 0
+        # Fast sources with little news would ring for each page; a moment later writers find several.
+        if self._is_owed and time.monotonic() - self._rung_at > QUIET_SECONDS:
+            ring(chain(upsert_batch.si(job_id=self._job_id), aggregate_metrics.si(job_id=self._job_id)))
+            self._is_owed, self._rung_at = False, time.monotonic()
 
 
 @shared_task
 def upsert_batch(*, job_id: int, **_: Any) -> None:
     """Turn landed pages into refined rows and dead letters."""
 
-    def ring_for_fetchers(pages_waiting: int) -> None:
-        if pages_waiting <= settings.MAX_PAGES_AHEAD // 2:
-            ring_if_unheld(job_id)
+    def ring_for_fetchers(pages_waiting: int) -> bool:
+        # Whoever rang lets go: with all workers at writing, nobody would be there to answer.
+        return pages_waiting <= settings.MAX_PAGES_AHEAD // 2 and ring_if_unheld(job_id)
 
     applying.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=ring_for_fetchers)
 
@@ -112,10 +129,16 @@ def slice_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.SLICE_SECONDS)
 
 
-def ring_if_unheld(job_id: int) -> None:
-    """Start the job's next turn unless a worker is at it, it has to wait, or nothing is left to fetch."""
+def ring_if_unheld(job_id: int) -> bool:
+    """
+    Start the job's next turn unless a worker is at it, it has to wait, or nothing is left to fetch.
+
+    Returns whether a message was sent.
+    """
     if jobs.wants_fetching(job_id, now=timezone.now()) and jobs.note_rung(job_id, now=timezone.now()):
         ring(page_chain(job_id))
+        return True
+    return False
 
 
 def ring(signature: Signature) -> None:

@@ -160,6 +160,9 @@ CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500  # leaks end with the child
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000  # kB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Never closed by count: connections are looked at before each task (syncproject.celery), as before a web
+# request. Opening one costs as much as a small task, and its staging tables are worth keeping.
+CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "default"
@@ -187,7 +190,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 SLICE_SECONDS = env.int("SLICE_SECONDS", 45)  # a task works this long at most, then gives others a turn
 # Longer than the longest silence in a healthy fetch (30 s to the first byte), as only progress renews it.
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40)
-MAX_PAGES_AHEAD = env.int("MAX_PAGES_AHEAD", 8)  # pages landed but not yet applied, per job
+MAX_PAGES_AHEAD = env.int("MAX_PAGES_AHEAD", 32)  # pages landed but not yet applied, per job
 APPLY_BATCH_RECORDS = env.int(
     "APPLY_BATCH_RECORDS", 1000
 )  # pages are merged per write up to this many records

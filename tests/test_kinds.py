@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from connectors import kinds
 from connectors.errors import RecordError
@@ -38,8 +38,7 @@ def test_any_values_make_a_kind_or_a_record_error(kind: str, data: Any) -> None:
     made: Kind | None = None
     with suppress(RecordError):
         made = build(cls, {"external_id": "1", **given_values})
-    for field in fields(made) if made else ():
-        value = getattr(made, field.name)
+    for value in structs.astuple(made) if made else ():
         assert not isinstance(value, float)
         assert not isinstance(value, datetime) or value.tzinfo is not None
         assert not isinstance(value, Decimal) or value.is_finite()
@@ -57,7 +56,7 @@ def test_each_kind_needs_an_id_and_nothing_else(name: str) -> None:
 def test_each_kind_is_frozen_and_can_be_found_by_name(name: str) -> None:
     made = kinds.kind_named(name)(external_id="1")
 
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable"):
         made.external_id = "2"  # type: ignore[misc]
     assert made.kind == name
 

@@ -15,9 +15,9 @@ Quirks, as of 2026-11-22:
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import SecretStr, field_validator
 
 from connectors.base import Access, Config, Connector, FetchRequest, Json, Page, Stream

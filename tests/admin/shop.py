@@ -26,7 +26,7 @@ from ingest.models import (
     Source,
     SourceStream,
 )
-from ingest.tables import uuid7
+from ingest.tables import uuid7s
 from metrics.models import DailyMetric, DailyRevenue
 
 SECRET = "shpat_0123456789abcdefwxyz"
@@ -253,7 +253,8 @@ def _records(
 
 
 def _shared(source: Source, now: datetime) -> Callable[[], dict[str, Any]]:
-    return lambda: {"id": UUID(uuid7(int(now.timestamp() * 1000))), "source": source, "day": now.date()}
+    ids = uuid7s(int(now.timestamp() * 1000))
+    return lambda: {"id": UUID(next(ids)), "source": source, "day": now.date()}
 
 
 def _other_kinds(source: Source, now: datetime, write: Write) -> list[Any]:

@@ -121,6 +121,21 @@ def test_no_netrc_replaces_our_credentials(
     )
 
 
+def test_a_header_of_the_call_replaces_the_session_s_however_it_is_spelled(
+    http: HttpSession, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/", headers={"X-Api-Key": "other"}).respond_with_data("ok")
+    assert http.request("GET", httpserver.url_for("/"), headers={"x-api-key": "other"}).status == 200
+
+
+def test_cookies_are_not_carried_from_call_to_call(http: HttpSession, httpserver: HTTPServer) -> None:
+    httpserver.expect_ordered_request("/").respond_with_data("ok", headers={"Set-Cookie": "canary=1"})
+    httpserver.expect_ordered_request("/").respond_with_data("ok")
+    for _ in range(2):
+        http.request("GET", httpserver.url_for("/"))
+    assert [("Cookie" in request.headers) for request, _ in httpserver.log] == [False, False]
+
+
 def test_no_proxy_of_the_environment_is_used(
     http: HttpSession, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -71,6 +72,9 @@ def test_bare_list_has_no_envelope() -> None:
         (b'"caf\xc3\xa9"', "café"),
         (b'"cafe\\u0301"', "cafe\u0301"),
         (b'"A"', "A"),
+        (b"9223372036854775807", "9223372036854775807"),
+        (b"-9223372036854775809", "-9223372036854775809"),
+        (b'"' + "é".encode() * 255 + b'"', "é" * 255),
     ],
 )
 def test_ids_are_exact_text(written: bytes, external_id: str) -> None:
@@ -136,9 +140,9 @@ def test_a_long_text_of_digits_is_innocent() -> None:
     assert listed.records[0].problem == ""
 
 
-@given(padding=st.integers(0, 600), digits=st.integers(4_301, 9_000))
-def test_a_huge_number_is_found_wherever_it_stands(padding: int, digits: int) -> None:
-    body = b'[{"id": 1, "text": "' + b"x" * padding + b'", "n": ' + b"7" * digits + b"}]"
+@given(filling=st.sampled_from([b"x", b"7"]), padding=st.integers(0, 3_000), digits=st.integers(4_301, 9_000))
+def test_a_huge_number_is_found_wherever_it_stands(filling: bytes, padding: int, digits: int) -> None:
+    body = b'[{"id": 1, "text": "' + filling * padding + b'", "n": ' + b"7" * digits + b"}]"
     assert only_problem(split(body)).external_id == "1"
 
 
@@ -179,6 +183,15 @@ def test_time_of_change_is_read_where_it_can_be(written: bytes, moment: datetime
     [record] = split(b'[{"id": 1, "updated_at": ' + written + b"}]").records
     assert (record.updated_at, record.problem) == (moment, "")
     assert record.updated_at is None or record.updated_at.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_utc_wherever_we_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "America/New_York")
+        time.tzset()
+        [record] = split(b'[{"id": 1, "updated_at": "2026-01-02T03:04:05"}]').records
+    time.tzset()
+    assert record.updated_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_id_and_time_may_be_nested() -> None:

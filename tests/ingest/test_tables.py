@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from datetime import date, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ DAY = date(2026, 3, 1)
 
 def row(external_id: str, raw_id: int = 1, **values: Any) -> tables.Row:
     kind = KINDS["record"](external_id=external_id)
-    return tables.row_of(kind) | {"id": tables.uuid7(0), "raw_id": raw_id, "day": DAY} | values
+    return tables.row_of(kind) | {"id": next(tables.uuid7s(0)), "raw_id": raw_id, "day": DAY} | values
 
 
 def write(source: Source, *rows: tables.Row) -> dict[str, bool]:
@@ -37,10 +38,14 @@ def test_every_kind_has_a_table_with_its_columns() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_can_be_written_and_written_again(source: Source, name: str) -> None:
-    given = tables.row_of(KINDS[name](external_id="1")) | {"id": tables.uuid7(0), "raw_id": 1, "day": DAY}
+    given = tables.row_of(KINDS[name](external_id="1")) | {
+        "id": next(tables.uuid7s(0)),
+        "raw_id": 1,
+        "day": DAY,
+    }
 
     (first,) = tables.upsert(name, [given], source_id=source.pk)
-    (again,) = tables.upsert(name, [given | {"id": tables.uuid7(0), "raw_id": 2}], source_id=source.pk)
+    (again,) = tables.upsert(name, [given | {"id": next(tables.uuid7s(0)), "raw_id": 2}], source_id=source.pk)
 
     assert (first.is_new, again.is_new, again.id) == (True, False, first.id)
 
@@ -60,12 +65,14 @@ def test_relations_are_found_by_the_column_that_names_them() -> None:
 
 
 def test_uuids_are_version_7_unique_and_in_the_order_of_time() -> None:
-    made = [uuid.UUID(tables.uuid7(1_700_000_000_000 + n)) for n in range(500)]
+    moments = (tables.uuid7s(1_700_000_000_000 + n) for n in range(500))
+    made = [uuid.UUID(text) for ids in moments for text in itertools.islice(ids, 3)]
 
     assert made == sorted(made)
     assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
-    assert len({tables.uuid7(5) for _ in range(500)}) == 500
-    assert made[3].int >> 80 == 1_700_000_000_003
+    assert made[9].int >> 80 == 1_700_000_000_003
+    at_once = [text for _ in range(500) for text in itertools.islice(tables.uuid7s(5), 3)]
+    assert len(set(at_once)) == 1500
 
 
 @pytest.mark.django_db

@@ -243,6 +243,19 @@ def test_while_a_run_goes_on_metrics_wait_until_it_is_worth_it(stream: Callable[
     assert_counted_right()
 
 
+def test_a_long_run_is_counted_less_and_less_often(stream: Callable[[str], SourceStream]) -> None:
+    job = start(stream("orders"))
+    land(job, FetchedPage(records=[order("1", 0)], next_cursor="1"))
+    apply(job)
+    job.refresh_from_db()
+    soon = timezone.now() + timedelta(minutes=3)
+    job.started_at = soon - timedelta(minutes=20)
+
+    assert rollup.count_job(job, now=soon, at_most_every=timedelta(minutes=1)) is None
+    later = soon + timedelta(minutes=5)
+    assert rollup.count_job(job, now=later, at_most_every=timedelta(minutes=1)) is not None
+
+
 @pytest.mark.django_db(transaction=True)
 def test_recounts_at_the_same_time_give_one_right_result(
     source: Source, script: Script, stream: Callable[[str], SourceStream]

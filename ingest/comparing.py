@@ -1,0 +1,134 @@
+"""Comparing a page's records with the latest version of each object: what is new, changed, or as before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors import exact_json
+from connectors.base import MAX_ID_LENGTH, SourceRecord
+from connectors.base import Page as FetchedPage
+from connectors.errors import RecordError
+from ingest import deadletters, versions
+from ingest.models import CollectionJob
+from ingest.versions import Latest, NewVersion
+
+
+@dataclass(slots=True)
+class Sorted:
+    """One page's records, sorted by what has to happen with them."""
+
+    new: list[NewVersion] = field(default_factory=list)
+    rejected: list[deadletters.Rejected] = field(default_factory=list)
+    #: Raw ids of objects that did not change but are dead letters still: they get another try.
+    retried: list[int] = field(default_factory=list)
+    unchanged: int = 0
+    skipped: int = 0
+
+
+def compare(job: CollectionJob, fetched: FetchedPage) -> Sorted:
+    """Sort the page's records and tombstones; nothing is written."""
+    found = Sorted()
+    _sort(job, _newest_of_each(fetched.records, found), found)
+    if fetched.tombstones:
+        _sort_tombstones(job, fetched, found)
+    return found
+
+
+def _newest_of_each(records: Sequence[SourceRecord], found: Sorted) -> list[SourceRecord]:
+    """Return one record per id, the newest or else the last; reject those without a usable id."""
+    by_id: dict[str, SourceRecord] = {}
+    for record in records:
+        if problem := _problem(record):
+            found.rejected.append(deadletters.Rejected(record, problem))
+            continue
+        held = by_id.get(record.external_id)
+        if held is None or not _is_older(record, held):
+            by_id[record.external_id] = record
+    found.skipped = len(records) - len(by_id) - len(found.rejected)
+    return list(by_id.values())
+
+
+def _problem(record: SourceRecord) -> str:
+    """Return why the record cannot be kept under its id; "" if it can."""
+    if record.problem or not record.external_id:
+        return record.problem or "record without an id"
+    if len(record.external_id) > MAX_ID_LENGTH:
+        return f"its id has {len(record.external_id)} characters, more than {MAX_ID_LENGTH}"
+    if not _is_storable(record.external_id):
+        return "its id holds a NUL or a lone surrogate, which PostgreSQL cannot store"
+    return ""
+
+
+def _is_storable(external_id: str) -> bool:
+    return (external_id.isascii() and external_id.isprintable()) or (
+        deadletters.storable_text(external_id) == external_id
+    )
+
+
+def _is_older(record: SourceRecord, held: SourceRecord) -> bool:
+    return bool(record.updated_at and held.updated_at and record.updated_at < held.updated_at)
+
+
+def _sort(job: CollectionJob, records: Sequence[SourceRecord], found: Sorted) -> None:
+    latest = versions.latest(job.stream_id, [record.external_id for record in records])
+    for record in records:
+        _sort_one(found, record, latest.get(record.external_id))
+
+
+def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None) -> None:
+    body_hash = hashlib.sha256(record.body).digest()
+    if latest and latest.body_hash == body_hash and not latest.is_deleted:
+        _note_unchanged(found, latest)
+        return
+    try:
+        content_hash = exact_json.canonical_hash(record.body)
+    except RecordError as error:
+        found.rejected.append(deadletters.Rejected(record, str(error)))
+        return
+    if latest and latest.content_hash == content_hash and not latest.is_deleted:
+        _note_unchanged(found, latest)
+        return
+    found.new.append(
+        NewVersion(
+            external_id=record.external_id,
+            version=latest.version + 1 if latest else 1,
+            body=record.body,
+            body_hash=body_hash,
+            content_hash=content_hash,
+            updated_at=record.updated_at,
+        )
+    )
+
+
+def _note_unchanged(found: Sorted, latest: Latest) -> None:
+    if latest.is_in_trouble:
+        found.retried.append(latest.raw_id)
+    else:
+        found.unchanged += 1
+
+
+def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) -> None:
+    gone = {one.external_id: one for one in fetched.tombstones if _is_storable(one.external_id)}
+    found.skipped += len(fetched.tombstones) - len(gone)
+    coming = {version.external_id for version in found.new}
+    latest = versions.latest(job.stream_id, list(gone))
+    for external_id, tombstone in gone.items():
+        held = latest.get(external_id)
+        if held is None or held.is_deleted or external_id in coming:
+            found.unchanged += 1  # never had it, or know already
+            continue
+        body = exact_json.dumps({"deleted_at": tombstone.deleted_at and tombstone.deleted_at.isoformat()})
+        digest = hashlib.sha256(body).digest()
+        found.new.append(
+            NewVersion(
+                external_id=external_id,
+                version=held.version + 1,
+                body=body,
+                body_hash=digest,
+                content_hash=digest,
+                updated_at=tombstone.deleted_at,
+                is_deleted=True,
+            )
+        )

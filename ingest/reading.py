@@ -1,0 +1,97 @@
+"""
+Reading pages from a provider: one after the other, or the next while the last is being landed.
+
+Where a provider takes long to answer, waiting for it and writing to PostgreSQL at the same time is all the
+speed there is to win. The price is that a worker's death can cost two requests instead of one.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from connectors.base import Connector, FetchRequest, Page
+from connectors.base import Stream as OfferedStream
+from ingest import leases
+from ingest.leases import Lease
+
+RENEW_EVERY = 5.0  # seconds, while a long answer comes in
+
+
+class Read(NamedTuple):
+    """A page and the seconds it took to get."""
+
+    page: Page
+    seconds: float
+
+
+class Progress:
+    """Hears that bytes arrive, and renews the lease now and then, always from the worker's own thread."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._renewed = self._heard = time.monotonic()
+        self._is_ahead = False
+
+    def __call__(self) -> None:
+        self._heard = time.monotonic()
+        if not self._is_ahead:
+            self.renew_if_due()
+
+    def renew_if_due(self) -> None:
+        """:raises LeaseLost: if another worker has the job"""
+        if self._heard - self._renewed > RENEW_EVERY:
+            leases.renew(self._lease)
+            self._renewed = time.monotonic()
+
+    def while_ahead(self, is_ahead: bool) -> None:
+        """Note whether another thread reads: it must not touch the database."""
+        self._is_ahead = is_ahead
+
+
+class Reader:
+    """The pages of one stream, read by one worker during one slice."""
+
+    def __init__(self, connector: Connector, offered: OfferedStream, progress: Progress) -> None:
+        self._connector = connector
+        self._offered = offered
+        self._progress = progress
+        self._ahead: Future[Read] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    @property
+    def has_asked_ahead(self) -> bool:
+        return self._ahead is not None
+
+    def read(self, request: FetchRequest) -> Read:
+        """Return the page; `request` is what `ask_ahead` was given, if it was called."""
+        if self._ahead is None:
+            return self._read(request)
+        ahead, self._ahead = self._ahead, None
+        try:
+            while True:
+                try:
+                    return ahead.result(timeout=RENEW_EVERY)
+                except TimeoutError:
+                    if ahead.done():
+                        raise  # the connector's own
+                    self._progress.renew_if_due()
+        finally:
+            self._progress.while_ahead(False)
+
+    def ask_ahead(self, request: FetchRequest) -> None:
+        """Begin to read the next page."""
+        self._progress.while_ahead(True)
+        self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._ahead = self._thread.submit(self._read, request)
+
+    def close(self) -> None:
+        """Forget what was asked for. A thread that waits still is left to the connector's own deadline."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, request: FetchRequest) -> Read:
+        started = time.monotonic()
+        page = self._connector.fetch(self._offered, request)
+        return Read(page, time.monotonic() - started)
