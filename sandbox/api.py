@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from sandbox.data import Facts, Recipe, Record, song, utc_text
-from sandbox.dataset import Dataset, Window
+from sandbox.dataset import Dataset
 from sandbox.defects import json_defects, json_drifts
-from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn, twist_records
-from sandbox.messages import Answer, BadRequest, Handler, Request, Served, joined, json_answer
+from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn, twisted_rows
+from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
+from sandbox.order import Window
 
 PAGINGS = ("page", "offset", "cursor", "next", "link")
 DEFAULT_LIMIT, MOST = 50, 100
@@ -103,11 +104,10 @@ def _by_offset(dataset: Dataset, request: Request) -> Answer:
 def _counted(dataset: Dataset, request: Request, *, offset: int, limit: int) -> tuple[list[bytes], int]:
     """Return the rows of a counted page and how many there are in all."""
     window = Window(low=_since(request))
-    if "empty_list" in request.twists:
-        return [], dataset.total(window)
-    keys = dataset.at(0 if LOOPS & request.twists else offset, limit=limit, window=window)
-    twist_records(dataset, keys, request)
-    return dataset.rows(keys), dataset.total(window)
+    if {"empty_list", "empty_page"} & request.twists:
+        return [], dataset.order.total(window)
+    keys = dataset.order.at(0 if LOOPS & request.twists else offset, limit=limit, window=window)
+    return twisted_rows(dataset, keys, request), dataset.order.total(window)
 
 
 def _by_cursor(dataset: Dataset, request: Request) -> Answer:
@@ -129,7 +129,7 @@ def _by_link_header(dataset: Dataset, request: Request) -> Answer:
     following = _next_url(leaf, request)
     if following:
         headers["Link"] = f'<{following}>; rel="next"'
-    served = Served(dataset=dataset.recipe.name, cursor=place.token(), records=len(leaf.rows))
+    served = served_rows(dataset, leaf.rows, cursor=place.token())
     return Answer(body=joined(b"", leaf.rows, b""), headers=headers, served=served)
 
 
@@ -156,12 +156,12 @@ def _next_url(leaf: Leaf, request: Request) -> str | None:
 
 
 def _total(dataset: Dataset, place: Place) -> int:
-    return dataset.total(Window(low=place.low))
+    return dataset.order.total(Window(low=place.low))
 
 
 def _enveloped(dataset: Dataset, rows: list[bytes], meta: dict[str, Any], *, cursor: str) -> Answer:
     body = joined(b'{"data":{"items":', rows, b'},"meta":' + msgspec.json.encode(meta) + b"}")
-    return Answer(body=body, served=Served(dataset=dataset.recipe.name, cursor=cursor, records=len(rows)))
+    return Answer(body=body, served=served_rows(dataset, rows, cursor=cursor))
 
 
 def _limit(request: Request) -> int:

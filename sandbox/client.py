@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -48,6 +49,31 @@ class SandboxClient:
     def behave(self) -> None:
         """Lift all faults."""
         self._call("reset", body={"only": "faults"})
+
+    def lie(self, share: float = 0.05, *, seed: int = 0) -> None:
+        """Answer a share of the requests for data with lies (see lies.py); `requests` counts them."""
+        self._call("lie", body={"share": share, "seed": seed})
+
+    def honest(self) -> None:
+        """Stop lying."""
+        self._call("honest", body={})
+
+    def live(
+        self, changes_per_second: float = 20.0, *, seed: int = 0, datasets: Sequence[str] | None = None
+    ) -> None:
+        """Change these datasets all the while, or all whose records have ids (see life.py)."""
+        self._call(
+            "live", body={"changes_per_second": changes_per_second, "seed": seed, "datasets": datasets}
+        )
+
+    def quiet(self) -> dict[str, int]:
+        """Stop changing; return how many records had been changed in which way."""
+        changed: dict[str, int] = self._call("quiet", body={})["changed"]
+        return changed
+
+    def latency(self, milliseconds: int) -> None:
+        """Make every answer from now on wait so long."""
+        self._call("latency", body={"milliseconds": milliseconds})
 
     def forget_requests(self) -> None:
         """Start counting requests afresh."""

@@ -4,6 +4,9 @@ The door behind the scenery: look at the ledger, change data, order misbehaviour
 GET  /_sandbox/ledger[?dataset=NAME[&full=1]]   GET /_sandbox/requests
 POST /_sandbox/change {"dataset": NAME, ...ChangeOrder}
 POST /_sandbox/faults {...Fault} or a list of them
+POST /_sandbox/lie {...LieOrder}              POST /_sandbox/honest
+POST /_sandbox/live {...LiveOrder}            POST /_sandbox/quiet
+POST /_sandbox/latency {"milliseconds": N}
 POST /_sandbox/reset {"only": "faults" or "requests"} or {} for everything
 """
 
@@ -15,7 +18,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.faults import Fault
+from sandbox.faults import Fault, Whole
+from sandbox.lies import LieOrder
+from sandbox.life import LiveOrder
 from sandbox.messages import Answer, Request, json_answer
 from sandbox.world import ChangeOrder, World
 
@@ -24,6 +29,10 @@ PREFIX = "/_sandbox/"
 
 class ResetOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     only: Literal["faults", "requests"] | None = None
+
+
+class LatencyOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    milliseconds: Whole
 
 
 class Control:
@@ -36,6 +45,11 @@ class Control:
             ("GET", "requests"): lambda _: world.requests(),
             ("POST", "change"): self._change,
             ("POST", "faults"): self._misbehave,
+            ("POST", "lie"): self._lie,
+            ("POST", "honest"): self._honest,
+            ("POST", "live"): self._live,
+            ("POST", "quiet"): lambda _: {"changed": world.quiet()},
+            ("POST", "latency"): self._latency,
             ("POST", "reset"): self._reset,
         }
 
@@ -70,6 +84,25 @@ class Control:
         for fault in wanted:
             self._world.misbehave(fault)
         return {"faults": len(wanted)}
+
+    def _lie(self, request: Request) -> dict[str, Any]:
+        order = msgspec.json.decode(request.body, type=LieOrder)
+        self._world.lie(order)
+        return {"lies": order.share}
+
+    def _honest(self, _: Request) -> dict[str, Any]:
+        self._world.honest()
+        return {"lies": 0}
+
+    def _live(self, request: Request) -> dict[str, Any]:
+        order = msgspec.json.decode(request.body, type=LiveOrder)
+        self._world.live(order)
+        return {"changes_per_second": order.changes_per_second}
+
+    def _latency(self, request: Request) -> dict[str, Any]:
+        order = msgspec.json.decode(request.body, type=LatencyOrder)
+        self._world.set_latency(order.milliseconds)
+        return {"milliseconds": order.milliseconds}
 
     def _reset(self, request: Request) -> dict[str, Any]:
         order = msgspec.json.decode(request.body or b"{}", type=ResetOrder)

@@ -68,6 +68,8 @@ class Recipe:
     defects: Mapping[str, Callable[[Record], None]] = field(default_factory=dict)
     #: How a provider may change the shape of its records without notice.
     drifts: Mapping[str, Callable[[Record], None]] = field(default_factory=dict)
+    #: Without ids a changed record is a new one to its readers.
+    has_ids: bool = True
 
 
 class Person(NamedTuple):

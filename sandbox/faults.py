@@ -3,7 +3,8 @@ Misbehaviour on request: which answers go wrong, how, and how often.
 
 A fault applies to the paths it is a prefix of: to each matching request with a probability, to the next
 `times` ones, or from a later one on (page 3 of a listing is `skip=2, times=1`). Chance comes from the seed.
-Twists of a listing (cursors, empty lists, bad records, drift) mean nothing to whole files.
+Twists of a listing (cursors, empty lists and pages, bad and doubled records, drift) mean nothing to whole
+files. An empty list is the end; an empty page says that more follows.
 """
 
 from __future__ import annotations
@@ -29,13 +30,25 @@ Kind = Literal[
     "truncated",
     "drip",
     "empty_list",
+    "empty_page",
     "repeat_cursor",
     "cycle_cursor",
     "endless_cursor",
     "bad_record",
+    "doubled_record",
     "drift",
 ]
-TWISTS = frozenset({"empty_list", "repeat_cursor", "cycle_cursor", "endless_cursor", "bad_record"})
+TWISTS = frozenset(
+    {
+        "empty_list",
+        "empty_page",
+        "repeat_cursor",
+        "cycle_cursor",
+        "endless_cursor",
+        "bad_record",
+        "doubled_record",
+    }
+)
 #: A request with one of these goes on where another left off.
 CURSOR_PARAMETERS = frozenset({"page_info", "cursor", "page", "offset"})
 LOGIN_PAGE = (

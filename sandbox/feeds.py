@@ -17,8 +17,8 @@ from sandbox.data import Facts, Recipe, Record, person, utc_text
 from sandbox.dataset import Dataset
 from sandbox.defects import lengthen_id, remove_id
 from sandbox.files import is_unchanged
-from sandbox.listing import twist_records
-from sandbox.messages import Answer, BadRequest, Handler, Request, Served
+from sandbox.listing import twisted_rows
+from sandbox.messages import Answer, BadRequest, Handler, Request, Served, served_rows
 
 PAGE = 100
 ATOM = "application/atom+xml; charset=utf-8"
@@ -119,13 +119,12 @@ class Feeds:
 
         def serve(request: Request) -> Answer:
             number = _page_number(request)
-            keys = _keys(dataset, number, request)
-            rows = dataset.rows(keys)
+            rows = _rows(dataset, number, request)
             following = _following(dataset, number, request)
             body = written(
                 dataset, rows, number=number, following=following, address=request.origin + request.path
             )
-            served = Served(dataset=dataset.recipe.name, cursor=f"page={number}", records=len(rows))
+            served = served_rows(dataset, rows, cursor=f"page={number}")
             return _validated(body, dataset, request, content_type=content_type, served=served)
 
         return serve
@@ -141,12 +140,10 @@ def _validated(
     return Answer(body=body, headers=headers, content_type=content_type, served=served)
 
 
-def _keys(dataset: Dataset, number: int, request: Request) -> list[int]:
-    if "empty_list" in request.twists:
+def _rows(dataset: Dataset, number: int, request: Request) -> list[bytes]:
+    if {"empty_list", "empty_page"} & request.twists:
         return []
-    keys = dataset.newest_first((number - 1) * PAGE, limit=PAGE)
-    twist_records(dataset, keys, request)
-    return keys
+    return twisted_rows(dataset, dataset.order.newest_first((number - 1) * PAGE, limit=PAGE), request)
 
 
 def _following(dataset: Dataset, number: int, request: Request) -> int | None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sandbox import vocabulary as words
 from sandbox.data import Facts, Recipe, Record, song
-from sandbox.dataset import Dataset
+from sandbox.dataset import BadRow, Dataset
 from sandbox.messages import Answer, Handler, Request, Served
 
 CSV = "text/csv; charset=utf-8"
@@ -40,6 +40,7 @@ def recipes() -> dict[str, Recipe]:
         name="files.catalog",
         make=_make_catalog_row,
         external_id=lambda index: f"row-{index + 1}",
+        has_ids=False,
         encode=_encode_row,
         defects={
             "ragged": _drop_last_cell,
@@ -95,6 +96,7 @@ class Rendition(NamedTuple):
     body: bytes
     etag: str
     modified: int
+    bad: tuple[BadRow, ...]
 
 
 class Files:
@@ -118,11 +120,16 @@ class Files:
 
     def _server(self, name: str) -> Handler:
         def serve(request: Request) -> Answer:
-            answer = _answer(self._rendition(name), request)
+            rendition = self._rendition(name)
+            answer = _answer(rendition, request)
             if answer.status in {200, 206}:
                 start = answer.headers.get("Content-Range", "start")
-                served = Served(dataset=f"files.{name}", cursor=start, records=answer.body.count(b"\r\n"))
-                answer.served = served
+                answer.served = Served(
+                    dataset=f"files.{name}",
+                    cursor=start,
+                    records=answer.body.count(b"\r\n"),
+                    bad=tuple(bad for bad in rendition.bad if bad.row in answer.body),
+                )
             return answer
 
         return serve
@@ -138,8 +145,10 @@ class Files:
 
 
 def _render(dataset: Dataset, header: bytes) -> Rendition:
-    body = header + b"".join(dataset.rows(dataset.numbered()))
-    return Rendition(body, f'"{hashlib.sha256(body).hexdigest()[:24]}"', dataset.newest)
+    rows = dataset.rows(dataset.numbered())
+    body = header + b"".join(rows)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return Rendition(body, etag, dataset.newest, dataset.bad_in(rows))
 
 
 def _answer(rendition: Rendition, request: Request) -> Answer:

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from sandbox.dataset import Dataset, Window
+from sandbox.dataset import Dataset
 from sandbox.messages import Request
+from sandbox.order import Window
 
 
 class BadCursor(Exception):
@@ -72,11 +73,15 @@ def turn(
     window = Window(low=place.low, high=place.high, accepts=accepts)
     if "empty_list" in request.twists:
         return Leaf(rows=[], next=None, previous=None)
+    if "empty_page" in request.twists:
+        # What follows starts where this page does, by another cursor: no row is skipped.
+        onwards = place.moved(place.k, is_backwards=place.is_backwards, nonce=place.nonce + 1)
+        return Leaf(rows=[], next=onwards, previous=None)
     keys, has_next, has_previous = _keys(dataset, place, limit, window)
-    twist_records(dataset, keys, request)
+    rows = twisted_rows(dataset, keys, request)
     following = place.moved(keys[-1]) if has_next else None
     return Leaf(
-        rows=dataset.rows(keys),
+        rows=rows,
         next=_twisted(dataset, place, following, limit=limit, window=window, twists=request.twists),
         previous=place.moved(keys[0], is_backwards=True) if has_previous else None,
     )
@@ -85,21 +90,24 @@ def turn(
 def _keys(dataset: Dataset, place: Place, limit: int, window: Window) -> tuple[list[int], bool, bool]:
     """Return the keys of the page, and whether more follow and precede."""
     if place.is_backwards:
-        keys = dataset.before(place.k, limit=limit + 1, window=window)
+        keys = dataset.order.before(place.k, limit=limit + 1, window=window)
         return keys[-limit:], bool(keys), len(keys) > limit
-    keys = dataset.after(place.k, limit=limit + 1, window=window)
+    keys = dataset.order.after(place.k, limit=limit + 1, window=window)
     return keys[:limit], len(keys) > limit, place.k > 0 and bool(keys)
 
 
-def twist_records(dataset: Dataset, keys: list[int], request: Request) -> None:
-    """Spoil what is about to be served; the dataset remembers, so the ledger stays right."""
+def twisted_rows(dataset: Dataset, keys: list[int], request: Request) -> list[bytes]:
+    """Return the records at `keys`, spoilt as asked; the dataset remembers, so the ledger stays right."""
     if not keys:
-        return
+        return []
+    middle = len(keys) // 2
     if "bad_record" in request.twists:
-        dataset.spoil_served(keys[len(keys) // 2])
+        dataset.spoil_served(keys[middle : middle + 1])
     for twist in request.twists:
         if twist.startswith("drift."):
             dataset.drift_served(keys, twist.removeprefix("drift."))
+    rows = dataset.rows(keys)
+    return [*rows, rows[middle]] if "doubled_record" in request.twists else rows
 
 
 def _twisted(
@@ -115,7 +123,7 @@ def _twisted(
         return here
     if "cycle_cursor" in twists:
         # One page back, so that the caller walks A, B, A, B.
-        earlier = dataset.before(here.k + 1, limit=limit + 1, window=window)
+        earlier = dataset.order.before(here.k + 1, limit=limit + 1, window=window)
         return here.moved(earlier[0] if len(earlier) > limit else 0)
     if "endless_cursor" in twists:
         return here.moved(here.k, nonce=here.nonce + 1)

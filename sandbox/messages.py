@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from sandbox.dataset import BadRow, Dataset
+
 JSON = "application/json; charset=utf-8"
 
 
@@ -35,6 +37,8 @@ class Served:
     #: Equal for two requests whose page starts at the same place of the same listing.
     cursor: str
     records: int
+    #: Those of the records that no reader can store.
+    bad: tuple[BadRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,11 @@ class Damage:
     mode: Literal["length", "chunked", "close", "gzip", "drip"]
     keep: float = 0.5
     pause_seconds: float = 1.0
+
+    @property
+    def is_loss(self) -> bool:
+        """Tell whether part of the body never arrives."""
+        return self.mode != "drip"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +86,11 @@ class BadRequest(Exception):
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status=status, body=msgspec.json.encode(value), headers=dict(headers or {}))
+
+
+def served_rows(dataset: Dataset, rows: list[bytes], *, cursor: str) -> Served:
+    """Return what the ledger notes of a page of records."""
+    return Served(dataset=dataset.recipe.name, cursor=cursor, records=len(rows), bad=dataset.bad_in(rows))
 
 
 def joined(before: bytes, rows: list[bytes], after: bytes) -> bytes:

@@ -98,12 +98,9 @@ def _cut(answer: Answer, *, mode: str, keep: float) -> bytes:
         case "length":
             return _head(answer, {"Content-Length": str(len(answer.body))}) + kept
         case "chunked":
-            return (
-                _head(answer, {"Transfer-Encoding": "chunked"})
-                + f"{len(kept):x}\r\n".encode()
-                + kept
-                + b"\r\n"
-            )
+            # An empty chunk would end the body as if it were whole.
+            chunk = b"%x\r\n%b\r\n" % (len(kept), kept) if kept else b""
+            return _head(answer, {"Transfer-Encoding": "chunked"}) + chunk
         case "gzip":
             packed = gzip.compress(answer.body, mtime=0)
             framing = {"Content-Encoding": "gzip", "Connection": "close"}
@@ -134,6 +131,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     def stop(self) -> None:
         self.stopping.set()
+        self._world.quiet()
         self.shutdown()
         for connection in list(self._connections):
             # Wakes threads that wait for the next request on a kept-alive connection.

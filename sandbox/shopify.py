@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from sandbox import shopify_records
-from sandbox.dataset import Dataset, Window
+from sandbox.dataset import Dataset
 from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn
-from sandbox.messages import Answer, BadRequest, Handler, Request, Served, joined, json_answer
+from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
+from sandbox.order import Window
 
 PREFIX = "/shopify/admin/api/"
 VERSION = "2026-10"
@@ -89,13 +90,13 @@ class Shop:
         return Answer(
             body=joined(f'{{"{resource}":'.encode(), rows, b"}"),
             headers=_links(leaf, limit=limit, request=request),
-            served=Served(dataset=dataset.recipe.name, cursor=place.token(), records=len(rows)),
+            served=served_rows(dataset, leaf.rows, cursor=place.token()),
         )
 
     def _count(self, resource: str, request: Request) -> Answer:
         place = _first_place(request, resource)
         window = Window(low=place.low, high=place.high, accepts=_filter(place))
-        return json_answer({"count": self._datasets[resource].total(window)})
+        return json_answer({"count": self._datasets[resource].order.total(window)})
 
 
 def _slow_down() -> Answer:

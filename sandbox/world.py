@@ -14,6 +14,8 @@ from sandbox.data import Recipe, utc_text
 from sandbox.dataset import Dataset
 from sandbox.faults import Fault, Faults
 from sandbox.ledger import Ledger
+from sandbox.lies import Liar, LieOrder
+from sandbox.life import Life, LiveOrder
 from sandbox.listing import stamp_from
 from sandbox.messages import Answer, BadRequest, Handler, Request, json_answer
 from sandbox.options import Options
@@ -42,10 +44,15 @@ class World:
     def __init__(self, options: Options, *, clock: Callable[[], float] = time.time) -> None:
         self.options = options
         self._clock = clock
+        self._liar: Liar | None = None
+        self._life: Life | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Put everything back to how it began: data, faults and counts."""
+        """Put everything back to how it began: data, faults, lies, latency and counts."""
+        self.quiet()
+        self.honest()
+        self.set_latency(self.options.latency_ms)
         self.datasets = _datasets(self.options)
         self.files = files.Files(self._group("files."))
         self._faults = Faults(seed=self.options.seed)
@@ -53,13 +60,17 @@ class World:
         self._routes = self._all_routes()
 
     def answer(self, request: Request) -> Answer:
-        drawn = self._faults.drawn(request)
+        lie = self._liar.lie(request) if self._liar and request.path in self._routes else None
+        ordered = self._faults.drawn(request)
+        drawn = ordered if lie is None else (*ordered, lie.fault)
         answer = faults.replacement(drawn, request)
         if answer is None:
             answer = self._routed(replace(request, twists=faults.twists(drawn)))
-        answer.delay_seconds = self.options.latency_ms / 1_000 + faults.delay_seconds(drawn)
+        answer.delay_seconds = self._latency_seconds + faults.delay_seconds(drawn)
         answer.damage = faults.damage(drawn)
-        self._ledger.note(answer, tuple(fault.kind for fault in drawn))
+        if request.method == "HEAD" or (answer.damage and answer.damage.is_loss):
+            answer.served = None
+        self._ledger.note(answer, tuple(fault.kind for fault in ordered), lie and lie.kind)
         return answer
 
     # The control door
@@ -115,6 +126,38 @@ class World:
         """Lift all faults."""
         self._faults = Faults(seed=self.options.seed)
 
+    def lie(self, order: LieOrder) -> None:
+        """Lie from now on to a share of the requests for data."""
+        self._liar = Liar(order, clock=self._clock)
+
+    def honest(self) -> None:
+        """Stop lying."""
+        self._liar = None
+
+    def live(self, order: LiveOrder) -> None:
+        """
+        Change datasets all the while from now on.
+
+        :raises KeyError: if there is no such dataset
+        :raises ValueError: if the records of one have no ids
+        """
+        chosen = self._alive(order.datasets)
+        self.quiet()
+        self._life = Life(chosen, changes_per_second=order.changes_per_second, seed=order.seed, now=self._now)
+        self._life.start()
+
+    def quiet(self) -> dict[str, int]:
+        """Stop changing and return how many records had been changed in which way."""
+        life, self._life = self._life, None
+        if life is None:
+            return {}
+        life.stop()
+        return dict(life.changed)
+
+    def set_latency(self, milliseconds: int) -> None:
+        """Make every answer from now on wait so long."""
+        self._latency_seconds = milliseconds / 1_000
+
     def forget_requests(self) -> None:
         """Start counting requests afresh."""
         self._ledger.forget()
@@ -130,6 +173,15 @@ class World:
             return self.datasets[name]
         except KeyError:
             raise KeyError(f"no dataset {name!r}; there are {', '.join(self.datasets)}") from None
+
+    def _alive(self, names: tuple[str, ...] | None) -> list[Dataset]:
+        if names is None:
+            return [dataset for dataset in self.datasets.values() if dataset.recipe.has_ids]
+        chosen = [self._dataset(name) for name in names]
+        for dataset in chosen:
+            if not dataset.recipe.has_ids:
+                raise ValueError(f"{dataset.recipe.name} has no ids: a changed record would be a new one")
+        return chosen
 
     def _group(self, prefix: str) -> dict[str, Dataset]:
         return {

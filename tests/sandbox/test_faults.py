@@ -56,11 +56,12 @@ def test_probability_is_seeded(world: SandboxClient, http: requests.Session) -> 
     assert set(runs[0]) == {200, 503}
 
 
+@pytest.mark.parametrize("keep", [0.5, 0.0])
 @pytest.mark.parametrize("mode", ["length", "chunked"])
 def test_truncated_body_is_noticed_by_any_client(
-    world: SandboxClient, http: requests.Session, mode: str
+    world: SandboxClient, http: requests.Session, mode: str, keep: float
 ) -> None:
-    world.misbehave(LIST, "truncated", mode=mode, times=1)
+    world.misbehave(LIST, "truncated", mode=mode, keep=keep, times=1)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
         orders(http, world)
     assert orders(http, world).status_code == 200
@@ -152,6 +153,24 @@ def test_empty_list_hides_the_records(world: SandboxClient, http: requests.Sessi
     assert (orders(http, world).json(), orders(http, world).links) == ({"orders": []}, {})
     assert http.get(f"{world.url}/api/page/items", headers=API_TOKEN).json()["data"] == {"items": []}
     assert b"<entry>" not in http.get(f"{world.url}/feeds/articles.atom").content
+
+
+def test_empty_page_says_that_more_follows_and_skips_nothing(
+    world: SandboxClient, http: requests.Session
+) -> None:
+    first = orders(http, world)
+    second = following(first, http)
+    world.misbehave(LIST, "empty_page", times=1)
+    empty = following(first, http)
+    assert empty.json() == {"orders": []}
+    assert empty.links["next"]["url"] != first.links["next"]["url"]
+    assert following(empty, http).json() == second.json()
+
+
+def test_doubled_record_comes_twice_within_its_page(world: SandboxClient, http: requests.Session) -> None:
+    whole = orders(http, world).json()["orders"]
+    world.misbehave(LIST, "doubled_record", times=1)
+    assert orders(http, world).json()["orders"] == [*whole, whole[5]]
 
 
 def test_gzip_bomb_is_small_on_the_wire(world: SandboxClient) -> None:

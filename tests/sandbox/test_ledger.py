@@ -115,7 +115,7 @@ def test_bad_orders_are_bad_as_the_ledger_says() -> None:
     orders = World(Options(now=NOW, **SMALL)).datasets[ORDERS]
     assert orders.spoil(16, at=NOW, seed=1) == 16
     bad = {version.sha256: version.bad for version in orders.versions() if version.bad}
-    rows = {hashlib.sha256(row).hexdigest(): row for row in orders.rows(orders.at(0, limit=120))}
+    rows = {hashlib.sha256(row).hexdigest(): row for row in orders.rows(orders.order.at(0, limit=120))}
     found = {kind: rows[sha256] for sha256, kind in bad.items()}
     for kind in ("nul", "lone_surrogate", "nan", "huge_number"):
         with pytest.raises(RecordError):
@@ -124,6 +124,16 @@ def test_bad_orders_are_bad_as_the_ledger_says() -> None:
     assert len(json.loads(found["long_id"])["id"]) == 300
     assert isinstance(json.loads(found["wrong_type"])["total_price"], dict)
     assert len(json.loads(found["overflow"])["total_price"].split(".")[0]) == 15
+
+
+def test_bad_rows_of_a_file_count_as_served_where_they_were(
+    world: SandboxClient, http: requests.Session
+) -> None:
+    world.change("files.music", spoil=2)
+    http.get(f"{world.url}/files/music.csv", headers={"Range": "bytes=0-9"})
+    assert world.ledger("files.music", full=True)["served"]["bad"] == []
+    http.get(f"{world.url}/files/music.csv")
+    assert len(world.ledger("files.music", full=True)["served"]["bad"]) == 2
 
 
 def test_healed_objects_are_good_again_with_a_new_time(world: SandboxClient, http: requests.Session) -> None:
