@@ -125,7 +125,7 @@ def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest:
         )
         if cursor.fetchone():
             raise PaginationLoop(
-                f"Page {number} holds the very records of an earlier page under a new cursor; "
+                f"Page {number} holds the very records of an earlier page; "
                 "going on would never end. Check the paging settings of this stream."
             )
 

@@ -35,7 +35,7 @@ from connectors.base import (
     Tombstone,
 )
 from connectors.configured import streams_by_name
-from connectors.errors import ConfigError, PaginationLoop, RecordError, SchemaError
+from connectors.errors import ConfigError, RecordError, SchemaError
 from connectors.feeds import Feed, parse_feed
 from connectors.http import Answer, HttpSession
 from connectors.kinds import mappable_fields, to_datetime
@@ -210,8 +210,6 @@ def _next_cursor(feed: Feed, url: str, first_url: str) -> str | None:
             f"atom: {here} goes on at {there}, which is another server. Pages are read from one server only,"
             " as the credentials go with every call; if that one is right, set sourceIdentifier to it."
         )
-    if next_url in {url, first_url}:
-        raise PaginationLoop(f"atom: {here} names {there} as its next page, which has been read before.")
     return next_url
 
 

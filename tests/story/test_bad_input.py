@@ -195,7 +195,7 @@ def test_html_where_json_was_due_is_tried_again_and_then_named(site: HTTPServer)
 
 
 @pytest.mark.parametrize(
-    ("cursors", "loads"), [({None: "a", "a": "a"}, 2), ({None: "a", "a": "b", "b": "a"}, 4)]
+    ("cursors", "loads"), [({None: "a", "a": "a"}, 3), ({None: "a", "a": "b", "b": "a"}, 4)]
 )
 def test_cursor_seen_before_ends_the_run(
     site: HTTPServer, cursors: dict[str | None, str], loads: int
@@ -206,9 +206,22 @@ def test_cursor_seen_before_ends_the_run(
         site.expect_request("/items", query_string=query).respond_with_json(body)
     paging = {"type": "cursor", "cursorPath": "next"}
     job = sync("rest", listing(site.url_for("/items"), pagination=paging))
-    assert_failed(job, "pagination", "cursor")
-    assert len(site.log) <= loads
-    assert GenericRecord.objects.count() == job.inserted >= 1
+    assert_failed(job, "pagination", "never end")
+    assert len(site.log) == loads
+    assert GenericRecord.objects.count() == job.inserted == len(cursors)
+
+
+@pytest.mark.parametrize("target", ["/feed", "/feed?page=2", "/feed#again"])
+def test_feed_that_leads_back_ends_the_run_and_is_kept(site: HTTPServer, target: str) -> None:
+    for query, name, following in (("page=2", "second", target), ("", "first", "/feed?page=2")):
+        entry = f"<entry><id>{name}</id><title>{name}</title></entry>"
+        link = f'<link rel="next" href="{following}"/>'
+        feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><id>f</id><title>f</title>{link}{entry}</feed>'
+        site.expect_request("/feed", query_string=query).respond_with_data(feed, content_type="text/xml")
+    job = sync("atom", {"sourceIdentifier": site.url_for("/feed")})
+    assert_failed(job, "pagination", "never end")
+    assert set(ContentItem.objects.values_list("external_id", flat=True)) == {"first", "second"}
+    assert len(site.log) == 3
 
 
 @pytest.mark.parametrize("endless", [True, False])
