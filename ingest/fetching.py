@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 
 from connectors.base import Connector, FetchRequest
 from connectors.base import Stream as OfferedStream
-from connectors.errors import ConfigError, ConnectorError, CursorExpired, TransientError
+from connectors.errors import ConfigError, ConnectorError, CursorExpired, PaginationLoop, TransientError
 from ingest import applying, jobs, landing, leases, stopping
 from ingest.checkpoints import Standing
 from ingest.connecting import connector_for
@@ -60,8 +60,9 @@ def fetch_slice(
     except ConnectorError as error:
         _note_failure(lease, error)
     except (DatabaseError, InterfaceError):
-        # The lease runs out by itself if PostgreSQL is away; nothing of the page was written.
+        # Nothing of the page was written.
         log.exception("database error while landing", extra={"job": job_id})
+        connection.close_if_unusable_or_obsolete()
         _note_failure(
             lease,
             TransientError("PostgreSQL was not available or refused the page; it will be fetched again."),
@@ -102,7 +103,7 @@ def _fetch_pages(
             if _is_worth_asking_ahead(read, landing_seconds, standing) and now() < until:
                 reader.ask_ahead(_request(job, read.page.next_cursor))
             started = time.monotonic()
-            page, standing = landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000))
+            page, standing = _land(job, lease, read)
             landing_seconds = time.monotonic() - started
             landed.pages += 1
             if page.state == Page.State.LANDED:
@@ -113,6 +114,15 @@ def _fetch_pages(
         if reader is not None:
             reader.close()
         connector.close()
+
+
+def _land(job: CollectionJob, lease: Lease, read: Read) -> tuple[Page, Standing]:
+    try:
+        return landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000))
+    except PaginationLoop:
+        # Who lost the job meanwhile meets the pages of the next worker: a lost lease, no loop.
+        leases.renew(lease)
+        raise
 
 
 def _is_worth_asking_ahead(read: Read, landing_seconds: float, standing: Standing) -> bool:
@@ -193,15 +203,17 @@ def _request(job: CollectionJob, cursor: str | None) -> FetchRequest:
 
 
 def _note_failure(lease: Lease, error: ConnectorError) -> None:
-    job = CollectionJob.objects.get(pk=lease.job_id)
-    log.warning("fetch failed", extra={"job": job.pk, "reason": str(error)})
+    log.warning("fetch failed", extra={"job": lease.job_id, "reason": str(error)})
     try:
+        job = CollectionJob.objects.get(pk=lease.job_id)
         if isinstance(error, CursorExpired):
             jobs.start_over(lease, job, error)
         else:
             jobs.put_off(lease, job, error)
     except LeaseLost:
-        log.warning("lease lost, failure not noted", extra={"job": job.pk})
+        log.warning("lease lost, failure not noted", extra={"job": lease.job_id})
+    except (DatabaseError, InterfaceError):
+        log.warning("PostgreSQL is away; the lease runs out by itself", extra={"job": lease.job_id})
 
 
 def _note_bug(lease: Lease, job: CollectionJob, error: Exception) -> None:

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Now
 from connectors.errors import ConnectorError, RateLimited, TransientError
 from ingest import schedules
 from ingest.leases import Lease, write_fenced
-from ingest.models import CollectionJob, Page, Source, SourceStream
+from ingest.models import CollectionJob, Page, RawRecord, Source, SourceStream
 
 log = logging.getLogger(__name__)
 
@@ -305,6 +305,11 @@ def _close(job: CollectionJob) -> None:
 
 
 def _missing(job: CollectionJob) -> str:
+    if job.mode == CollectionJob.Mode.FULL and not job.fetched and _has_records(job):
+        return (
+            "The source listed nothing at all, though there were records before. What we have stays. Check "
+            "what its credentials may still read, and its filters; if it is really empty now, all is well."
+        )
     if job.expected_total is None:
         return ""
     # An earlier pass listed the same records: it must not fill the gaps of the one that counts.
@@ -316,6 +321,10 @@ def _missing(job: CollectionJob) -> str:
         f"The source says it has {job.expected_total} records, {arrived} arrived. The watermark stays; "
         "run a full refresh, and if that falls short too, look at the source's filters and permissions."
     )
+
+
+def _has_records(job: CollectionJob) -> bool:
+    return RawRecord.objects.filter(stream=job.stream_id, is_deleted=False).exists()
 
 
 def _advance_watermark(job: CollectionJob) -> None:

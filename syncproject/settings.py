@@ -106,7 +106,7 @@ DATABASES = {
                     # Waiting longer for a lock means a migration or a person holds it: retry later.
                     f"-c lock_timeout={env.int('LOCK_TIMEOUT_MS', 5_000)}",
                     # A worker frozen inside a transaction must not hold its locks for ever.
-                    "-c idle_in_transaction_session_timeout=60000",
+                    "-c idle_in_transaction_session_timeout=30000",
                 )
             ),
         },

@@ -146,9 +146,9 @@ def test_a_message_about_a_job_that_is_not_there_does_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("statement_timeout", "1min"),
+        ("statement_timeout", "30s"),
         ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "1min"),
+        ("idle_in_transaction_session_timeout", "30s"),
         ("TimeZone", "UTC"),
     ],
 )

@@ -48,7 +48,7 @@ def machine_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("machine_zone", ZONES, indirect=True)
 def test_no_clock_change_of_any_zone_skips_or_doubles_a_run(machine_zone: str) -> None:
     zone = ZoneInfo(machine_zone)
-    found = []
+    found: list[datetime] = []
     moment: datetime | None = NEW_YEAR
     while moment and len(found) < DAYS:
         moment = schedules.next_run("30 2 * * *", after=moment.astimezone(zone), spread_by="1/orders")

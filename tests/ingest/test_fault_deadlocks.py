@@ -29,6 +29,11 @@ def rows(ids: str, *, raw_id: int) -> list[tables.Row]:
     ]
 
 
+def write(source: Source, ids: str, *, raw_id: int) -> None:
+    with transaction.atomic():
+        tables.upsert("record", rows(ids, raw_id=raw_id), source_id=source.pk)
+
+
 def wait_until_waiting(count: int) -> None:
     """Return once so many others wait for a lock in this database."""
     end = time.monotonic() + WAIT
@@ -48,18 +53,18 @@ def wait_until_waiting(count: int) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_rows_are_locked_in_one_order_whatever_order_they_come_in(source: Source) -> None:
     """Both hold their first row and wait for the middle one; unsorted, each then needs the other's first."""
-    tables.upsert("record", rows("amz", raw_id=1), source_id=source.pk)
+    write(source, "amz", raw_id=1)
     errors: list[BaseException] = []
 
-    def write(number: int) -> None:
+    def write_again(number: int) -> None:
         try:
-            tables.upsert("record", rows(("amz", "zma")[number], raw_id=2 + number), source_id=source.pk)
+            write(source, ("amz", "zma")[number], raw_id=2 + number)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not be
             errors.append(error)
 
     with transaction.atomic():
         GenericRecord.objects.select_for_update().get(external_id="m")
-        writers = threading.Thread(target=in_threads, args=(2, write))
+        writers = threading.Thread(target=in_threads, args=(2, write_again))
         writers.start()
         wait_until_waiting(2)
     writers.join(WAIT)

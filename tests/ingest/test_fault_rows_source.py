@@ -127,7 +127,7 @@ def test_rows_that_move_to_an_earlier_page_during_a_standstill_are_read(
 
 def empty(script: Script) -> str:
     script.says("records", [])
-    return "SUCCEEDED"
+    return "PARTIAL"
 
 
 def empty_but_promised(script: Script) -> str:
@@ -159,7 +159,7 @@ def test_nothing_is_taken_for_deleted_because_a_listing_lacks_it(
     assert GenericRecord.objects.filter(deleted_at=None).count() == 20
     assert RawRecord.objects.filter(is_deleted=False).count() == 20
     assert job.status == status
-    assert (stream("records").last_success_at == success) == (status != "SUCCEEDED")
+    assert stream("records").last_success_at == success
 
 
 def test_a_field_that_changes_its_type_or_goes_costs_its_records_only(script: Script, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -24,11 +25,12 @@ UseBroker = Callable[[str], None]
 def use_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[UseBroker]:
     """Let tasks of this process send to, and look at, another Redis, with the settings of production."""
     options = current_app.conf.broker_transport_options
+    connection: Any = Connection  # comes without types
 
     def use(url: str) -> None:
         for name in ("connection_for_write", "connection_for_read"):
             monkeypatch.setattr(
-                current_app, name, lambda *_, **__: Connection(url, transport_options=options)
+                current_app, name, lambda *_, **__: connection(url, transport_options=options)
             )
         monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
 
