@@ -93,7 +93,8 @@ _PlainTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 def _split_fast(text: bytes, steps: Sequence[str], keys: _Keys) -> RecordList:
     raws, envelope = _cut(text, steps)
-    heads = None if _has_long_number(text) else _head_decoder(keys.id_path, keys.updated_path)
+    is_odd = exact_json.may_hold_nul(text) or _has_long_number(text)
+    heads = None if is_odd else _head_decoder(keys.id_path, keys.updated_path)
     records = [
         (heads and _plain_record(heads, bytes(raw), number)) or _careful_record(bytes(raw), number, keys)
         for number, raw in enumerate(raws, 1)
@@ -129,8 +130,6 @@ def _head_decoder(id_path: str, updated_path: str | None) -> msgspec.json.Decode
 
 def _plain_record(heads: msgspec.json.Decoder[Any], body: bytes, number: int) -> SourceRecord | None:
     """Return the record if there is nothing odd about it."""
-    if exact_json.may_hold_nul(body):
-        return None
     try:
         if not body.isascii():
             body.decode()
@@ -143,6 +142,7 @@ def _plain_record(heads: msgspec.json.Decoder[Any], body: bytes, number: int) ->
     )
 
 
+@cache
 def _position(number: int) -> str:
     return f"record {number} of the page"
 

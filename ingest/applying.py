@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, InternalError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import QueryCanceled, ReadOnlySqlTransaction
 
 from connectors import exact_json
 from connectors.base import Json
@@ -61,11 +61,11 @@ def apply_landed(
     while page_ids := _begin(job_id):
         try:
             applied += _apply(job, refine, page_ids, now=now())
-        except OperationalError as error:
-            # A deadlock, a lock held too long, PostgreSQL gone: not the pages' fault; the tick comes again.
-            # A statement that took too long may well be their fault: it counts, and the next try goes alone.
+        except (OperationalError, InternalError) as error:
+            # A deadlock, a lock held too long, PostgreSQL gone or read-only: not the pages' fault; the tick
+            # comes again. Where it may well be their fault it counts, and the next try goes alone.
             log.exception("database error while applying", extra={"job": job_id})
-            if not isinstance(error.__cause__, QueryCanceled):
+            if not _may_be_the_pages_fault(error):
                 _take_back(page_ids)
             break
         if after_batch(pages_waiting(job_id)) or now() >= until or stopping.is_asked():
@@ -95,6 +95,13 @@ def _refiner(job: CollectionJob) -> refining.Refine:
         raise RecordError(f"{reason}. Mend the source's settings, then replay.")
 
     return refuse
+
+
+def _may_be_the_pages_fault(error: DatabaseError) -> bool:
+    """Tell whether PostgreSQL took too long over the statement, or tripped over it."""
+    if isinstance(error, InternalError):
+        return not isinstance(error.__cause__, ReadOnlySqlTransaction)
+    return isinstance(error.__cause__, QueryCanceled)
 
 
 def _take_back(page_ids: list[int]) -> None:

@@ -14,6 +14,8 @@ from ingest import deadletters, versions
 from ingest.models import CollectionJob
 from ingest.versions import Latest, NewVersion
 
+NO_HASH = bytes(32)
+
 
 @dataclass(slots=True)
 class Sorted:
@@ -27,36 +29,48 @@ class Sorted:
     skipped: int = 0
 
 
-def compare(job: CollectionJob, fetched: FetchedPage) -> Sorted:
-    """Sort the page's records and tombstones; nothing is written."""
+def hashes_of(fetched: FetchedPage) -> list[bytes]:
+    """Return the sha256 of each record's bytes."""
+    return [hashlib.sha256(record.body).digest() for record in fetched.records]
+
+
+def compare(job: CollectionJob, fetched: FetchedPage, body_hashes: Sequence[bytes]) -> Sorted:
+    """Sort the page's records, whose hashes are given, and its tombstones; nothing is written."""
     found = Sorted()
-    _sort(job, _newest_of_each(fetched.records, found), found)
+    newest = _newest_of_each(fetched.records, body_hashes, found)
+    held = versions.differing(job.stream_id, {record_id: pair[1] for record_id, pair in newest.items()})
+    found.unchanged = len(newest) - len(held)
+    for external_id, latest in held.items():
+        _sort_one(found, *newest[external_id], latest)
     if fetched.tombstones:
         _sort_tombstones(job, fetched, found)
     return found
 
 
-def _newest_of_each(records: Sequence[SourceRecord], found: Sorted) -> list[SourceRecord]:
-    """Return one record per id, the newest or else the last; reject those without a usable id."""
-    by_id: dict[str, SourceRecord] = {}
-    for record in records:
+def _newest_of_each(
+    records: Sequence[SourceRecord], body_hashes: Sequence[bytes], found: Sorted
+) -> dict[str, tuple[SourceRecord, bytes]]:
+    """Return one record and its hash per id, the newest or else the last; reject those without an id."""
+    by_id: dict[str, tuple[SourceRecord, bytes]] = {}
+    for record, body_hash in zip(records, body_hashes, strict=True):
         if problem := _problem(record):
             found.rejected.append(deadletters.Rejected(record, problem))
             continue
         held = by_id.get(record.external_id)
-        if held is None or not _is_older(record, held):
-            by_id[record.external_id] = record
+        if held is None or not _is_older(record, held[0]):
+            by_id[record.external_id] = record, body_hash
     found.skipped = len(records) - len(by_id) - len(found.rejected)
-    return list(by_id.values())
+    return by_id
 
 
 def _problem(record: SourceRecord) -> str:
     """Return why the record cannot be kept under its id; "" if it can."""
-    if record.problem or not record.external_id:
+    external_id = record.external_id
+    if record.problem or not external_id:
         return record.problem or "record without an id"
-    if len(record.external_id) > MAX_ID_LENGTH:
-        return f"its id has {len(record.external_id)} characters, more than {MAX_ID_LENGTH}"
-    if not _is_storable(record.external_id):
+    if len(external_id) > MAX_ID_LENGTH:
+        return f"its id has {len(external_id)} characters, more than {MAX_ID_LENGTH}"
+    if not _is_storable(external_id):
         return "its id holds a NUL or a lone surrogate, which PostgreSQL cannot store"
     return ""
 
@@ -71,14 +85,7 @@ def _is_older(record: SourceRecord, held: SourceRecord) -> bool:
     return bool(record.updated_at and held.updated_at and record.updated_at < held.updated_at)
 
 
-def _sort(job: CollectionJob, records: Sequence[SourceRecord], found: Sorted) -> None:
-    latest = versions.latest(job.stream_id, [record.external_id for record in records])
-    for record in records:
-        _sort_one(found, record, latest.get(record.external_id))
-
-
-def _sort_one(found: Sorted, record: SourceRecord, latest: Latest | None) -> None:
-    body_hash = hashlib.sha256(record.body).digest()
+def _sort_one(found: Sorted, record: SourceRecord, body_hash: bytes, latest: Latest | None) -> None:
     if latest and latest.body_hash == body_hash and not latest.is_deleted:
         _note_unchanged(found, latest)
         return
@@ -113,9 +120,9 @@ def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) ->
     gone = {one.external_id: one for one in fetched.tombstones if _is_storable(one.external_id)}
     found.skipped += len(fetched.tombstones) - len(gone)
     coming = {version.external_id for version in found.new}
-    latest = versions.latest(job.stream_id, list(gone))
+    latest = versions.differing(job.stream_id, dict.fromkeys(gone, NO_HASH))
     for external_id, tombstone in gone.items():
-        held = latest.get(external_id)
+        held = latest[external_id]
         if held is None or held.is_deleted or external_id in coming:
             found.unchanged += 1  # never had it, or know already
             continue

@@ -1,32 +1,55 @@
-"""Rows in the text format of PostgreSQL's COPY, by far the cheapest way in."""
+"""
+Rows in the text format of PostgreSQL's COPY, by far the cheapest way in.
+
+Written column by column: one look tells whether a column of thousands of texts needs any escaping.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 from connectors.errors import RecordError
 
-_json = msgspec.json.Encoder().encode
+_NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_json = msgspec.json.Encoder().encode
 
 
-def line_of(values: Iterable[Any]) -> str:
+def lines_of(columns: Iterable[Sequence[Any]]) -> bytes:
     """
-    Return one line, its end included.
+    Return the lines of the rows whose values the columns hold, in the columns' order.
 
     :raises RecordError: if a number is none
     :raises TypeError: if a value is neither text nor a number, a truth or a time
+    :raises UnicodeEncodeError: if a text holds half a surrogate pair
     """
-    return "\t".join([_WRITTEN.get(type(value), _refuse)(value) for value in values]) + "\n"
+    written = [_written(values) for values in columns]
+    return "".join([f"{line}\n" for line in map("\t".join, zip(*written, strict=True))]).encode()
 
 
-def _text(value: str) -> str:
-    return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
+def _written(values: Sequence[Any]) -> Sequence[str]:
+    types = set(map(type, values))
+    has_gaps = NoneType in types
+    types.discard(NoneType)
+    if types == {str}:
+        return _texts(values, has_gaps=has_gaps)
+    if not has_gaps and len(types) == 1:
+        return list(map(_WRITERS.get(types.pop(), _refuse), values))
+    return [_NULL if value is None else _WRITERS.get(type(value), _refuse)(value) for value in values]
+
+
+def _texts(values: Sequence[Any], *, has_gaps: bool) -> Sequence[str]:
+    glued = "".join([value for value in values if value]) if has_gaps else "".join(values)
+    # Line ends and tabs are not printable.
+    if not glued.isprintable() or "\\" in glued:
+        return [_NULL if value is None else value.translate(_ESCAPES) for value in values]
+    return [_NULL if value is None else value for value in values] if has_gaps else values
 
 
 def _decimal(value: Decimal) -> str:
@@ -39,17 +62,16 @@ def _moment(value: date) -> str:
     return _json(value)[1:-1].decode()  # many times faster than isoformat
 
 
-def _null(_: None) -> str:
-    return "\\N"
+def _text(value: str) -> str:
+    return value.translate(_ESCAPES)
 
 
 def _refuse(value: Any) -> str:
     raise TypeError(f"a {type(value).__name__} has no place in a column")
 
 
-_WRITTEN: dict[type, Callable[[Any], str]] = {
+_WRITERS: dict[type, Callable[[Any], str]] = {
     str: _text,
-    type(None): _null,
     Decimal: _decimal,
     int: str,
     bool: str,

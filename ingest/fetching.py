@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from connectors.base import Connector, FetchRequest
 from connectors.base import Stream as OfferedStream
 from connectors.errors import ConfigError, ConnectorError, CursorExpired, PaginationLoop, TransientError
-from ingest import applying, jobs, landing, leases, stopping
+from ingest import applying, jobs, landing, leases, stopping, waiting
 from ingest.checkpoints import Standing
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
@@ -26,8 +27,9 @@ log = logging.getLogger(__name__)
 
 STILL = timedelta(minutes=1)
 # Below this an answer is there before a thread is worth its while.
-WORTH_ASKING_AHEAD = 0.020  # seconds
-WRITING_OUTWEIGHS = 2.0
+WORTH_ASKING_AHEAD = 0.002  # seconds
+# Where landing takes many times as long as asking there is little to win.
+LITTLE_BESIDE_LANDING = 0.3
 
 
 @dataclass(slots=True)
@@ -35,6 +37,31 @@ class _Landed:
     """How many pages landed, also when the slice ended in an error."""
 
     pages: int = 0
+
+
+class _Turn:
+    """A worker's time for one job: its slice, or less if others wait for a worker."""
+
+    def __init__(self, landed: _Landed, *, now: Callable[[], datetime], until: datetime) -> None:
+        self._landed = landed
+        self._now = now
+        self._until = until
+        self._look_at = time.monotonic() + settings.SHARE_SECONDS
+        self._is_over = False
+
+    def is_over(self) -> bool:
+        """Tell whether no further page is to be asked for; once over, it stays so."""
+        self._is_over = (
+            self._is_over or self._now() >= self._until or stopping.is_asked() or self._makes_way()
+        )
+        return self._is_over
+
+    def _makes_way(self) -> bool:
+        # With nothing landed it would come back as it went, and again, as long as the others wait.
+        if not self._landed.pages or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + settings.SHARE_SECONDS  # fast sources have many pages a second
+        return jobs.anyone_waits(now=self._now())
 
 
 def fetch_slice(
@@ -58,11 +85,11 @@ def fetch_slice(
     except LeaseLost as lost:
         log.warning("lease lost, nothing written", extra={"job": job_id, "reason": str(lost)})
     except ConnectorError as error:
-        _note_failure(lease, error)
+        _note_refusal(lease, job, error)
     except (DatabaseError, InterfaceError):
         # Nothing of the page was written.
         log.exception("database error while landing", extra={"job": job_id})
-        connection.close_if_unusable_or_obsolete()
+        _forget_a_dead_connection()
         _note_failure(
             lease,
             TransientError("PostgreSQL was not available or refused the page; it will be fetched again."),
@@ -86,6 +113,7 @@ def _fetch_pages(
     until: datetime,
     after_landing: Callable[[int], None],
 ) -> None:
+    turn = _Turn(landed, now=now, until=until)
     progress = Progress(lease)
     connector = connector_for(job.source, on_progress=progress)
     reader = None
@@ -96,11 +124,9 @@ def _fetch_pages(
         reader = Reader(connector, offered, progress)
         standing = _standing(job)
         landing_seconds = 0.0
-        while _may_go_on(
-            lease, standing, has_time=reader.has_asked_ahead or (now() < until and not stopping.is_asked())
-        ):
+        while _may_go_on(lease, standing, has_time=reader.has_asked_ahead or not turn.is_over()):
             read = reader.read(_request(job, job.cursor))
-            if _is_worth_asking_ahead(read, landing_seconds, standing) and now() < until:
+            if _is_worth_asking_ahead(read, landing_seconds, standing) and not turn.is_over():
                 reader.ask_ahead(_request(job, read.page.next_cursor))
             started = time.monotonic()
             page, standing = _land(job, lease, read)
@@ -129,14 +155,13 @@ def _is_worth_asking_ahead(read: Read, landing_seconds: float, standing: Standin
     """
     Tell whether the next page is to be asked for before this one has landed.
 
-    Only where the wait for the provider outweighs the writing, and only if the page will have room: what was
-    asked for is landed, unless the worker dies.
+    Only where there is something to win, and only if the page will have room: what was asked for is landed,
+    unless the worker dies.
     """
     return (
         read.page.next_cursor is not None
-        and read.seconds > max(WORTH_ASKING_AHEAD, WRITING_OUTWEIGHS * landing_seconds)
+        and read.seconds > max(WORTH_ASKING_AHEAD, LITTLE_BESIDE_LANDING * landing_seconds)
         and standing.pages_waiting + 1 < settings.MAX_PAGES_AHEAD
-        and not stopping.is_asked()
     )
 
 
@@ -202,18 +227,26 @@ def _request(job: CollectionJob, cursor: str | None) -> FetchRequest:
     )
 
 
+def _note_refusal(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
+    """Note what the provider did to this job, and spare it the source's other jobs while it is down."""
+    with _noting(lease):
+        _put_off(lease, error)
+        if isinstance(error, TransientError):
+            waiting.spare(job)
+
+
 def _note_failure(lease: Lease, error: ConnectorError) -> None:
+    with _noting(lease):
+        _put_off(lease, error)
+
+
+def _put_off(lease: Lease, error: ConnectorError) -> None:
     log.warning("fetch failed", extra={"job": lease.job_id, "reason": str(error)})
-    try:
-        job = CollectionJob.objects.get(pk=lease.job_id)
-        if isinstance(error, CursorExpired):
-            jobs.start_over(lease, job, error)
-        else:
-            jobs.put_off(lease, job, error)
-    except LeaseLost:
-        log.warning("lease lost, failure not noted", extra={"job": lease.job_id})
-    except (DatabaseError, InterfaceError):
-        log.warning("PostgreSQL is away; the lease runs out by itself", extra={"job": lease.job_id})
+    job = CollectionJob.objects.get(pk=lease.job_id)
+    if isinstance(error, CursorExpired):
+        jobs.start_over(lease, job, error)
+    else:
+        waiting.put_off(lease, job, error)
 
 
 def _note_bug(lease: Lease, job: CollectionJob, error: Exception) -> None:
@@ -221,7 +254,22 @@ def _note_bug(lease: Lease, job: CollectionJob, error: Exception) -> None:
         f"{type(error).__name__} in the {job.source.connector} connector: {error}. This is a mistake in the "
         "connector; the worker log has the trace. What arrived so far is kept."
     )
-    try:
+    with _noting(lease):
         jobs.end_fetching(lease, outcome=CollectionJob.Status.FAILED, error_type="bug", error=message)
+
+
+def _forget_a_dead_connection() -> None:
+    # Inside a caller's transaction Django would take this for a reason to give it up.
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+@contextmanager
+def _noting(lease: Lease) -> Iterator[None]:
+    """Write on the job's row how its turn ended, as far as that can be done."""
+    try:
+        yield
     except LeaseLost:
-        log.warning("lease lost, failure not noted", extra={"job": job.pk})
+        log.warning("lease lost, failure not noted", extra={"job": lease.job_id})
+    except (DatabaseError, InterfaceError):
+        log.warning("PostgreSQL is away; the lease runs out by itself", extra={"job": lease.job_id})

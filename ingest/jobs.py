@@ -1,26 +1,23 @@
-"""The life of a job: started once per stream, put off, ended; and asked to stop by people."""
+"""The life of a job: started once per stream, rung for, ended; and asked to stop by people."""
 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
-from connectors.errors import ConnectorError, RateLimited, TransientError
+from connectors.errors import ConnectorError
 from ingest import schedules
 from ingest.leases import Lease, write_fenced
 from ingest.models import CollectionJob, Page, RawRecord, Source, SourceStream
 
 log = logging.getLogger(__name__)
 
-BACKOFF_BASE = 2.0  # seconds
-BACKOFF_CAP = 300.0
 # A message may wait in a busy queue; ringing again sooner would only lengthen the queue.
 RING_AGAIN_AFTER = timedelta(seconds=30)
 RING_AGAIN_WHEN_IDLE = timedelta(seconds=4)
@@ -115,6 +112,7 @@ def take_unrung(*, now: datetime, is_fetch_idle: bool, is_apply_idle: bool) -> l
     soon, late = now - RING_AGAIN_WHEN_IDLE, now - RING_AGAIN_AFTER
     waiting = CollectionJob.objects.filter(
         Q(rung_at__isnull=True)
+        | Q(rung_at__gt=now + RING_AGAIN_AFTER)  # noted by a clock that was ahead
         | Q(is_fetched=False, rung_at__lt=soon if is_fetch_idle else late)
         | Q(is_fetched=True, rung_at__lt=soon if is_apply_idle else late),
         Q(lease_until__isnull=True),
@@ -132,7 +130,10 @@ def note_rung(job_id: int, *, now: datetime) -> bool:
     """Claim the right to send the job's next message; False while one that was sent is on its way."""
     return (
         CollectionJob.objects.filter(
-            Q(rung_at__isnull=True) | Q(rung_at__lt=now - RING_AGAIN_WHEN_IDLE), pk=job_id
+            Q(rung_at__isnull=True)
+            | Q(rung_at__gt=now + RING_AGAIN_AFTER)
+            | Q(rung_at__lt=now - RING_AGAIN_WHEN_IDLE),
+            pk=job_id,
         ).update(rung_at=now)
         == 1
     )
@@ -140,52 +141,22 @@ def note_rung(job_id: int, *, now: datetime) -> bool:
 
 def wants_fetching(job_id: int, *, now: datetime) -> bool:
     """Tell whether the job could be claimed for fetching right now."""
+    return _fetchable(now).filter(pk=job_id).exists()
+
+
+def anyone_waits(*, now: datetime) -> bool:
+    """Tell whether a job that was rung for could be fetched, had it a worker."""
+    return _fetchable(now).filter(rung_at__isnull=False).exists()
+
+
+def _fetchable(now: datetime) -> QuerySet[CollectionJob]:
     return CollectionJob.objects.filter(
-        pk=job_id,
         status__in=CollectionJob.LIVE,
         is_fetched=False,
         lease_until__isnull=True,
         next_run_at__lte=now,
         source__is_paused=False,
-    ).exists()
-
-
-def put_off(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
-    """
-    Give the job back after an error: to be tried again later, or, out of attempts, to end.
-
-    :raises LeaseLost: if another worker has it
-    """
-    if isinstance(error, RateLimited):
-        _wait(lease, job, error, seconds=error.retry_after or _backoff(job.attempts), is_failure=False)
-    elif job.attempts + 1 < error.max_attempts:
-        hinted = error.retry_after if isinstance(error, TransientError) else None
-        _wait(lease, job, error, seconds=hinted or _backoff(job.attempts), is_failure=True)
-    else:
-        end_fetching(
-            lease, outcome=CollectionJob.Status.FAILED, error_type=error.error_type, error=str(error)
-        )
-
-
-def _wait(
-    lease: Lease, job: CollectionJob, error: ConnectorError, *, seconds: float, is_failure: bool
-) -> None:
-    write_fenced(
-        lease,
-        status=CollectionJob.Status.PENDING,
-        next_run_at=Now() + timedelta(seconds=seconds),
-        attempts=F("attempts") + int(is_failure),
-        rate_limit_hits=F("rate_limit_hits") + int(not is_failure),
-        error_type=error.error_type,
-        error=str(error),
-        lease_until=None,
-        rung_at=None,
     )
-
-
-def _backoff(attempts: int) -> float:
-    """Return full-jitter seconds: many jobs that failed together must not come back together."""
-    return random.uniform(0.5, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempts))  # noqa: S311 - no secret
 
 
 def release(lease: Lease) -> None:

@@ -36,13 +36,11 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
     :raises LeaseLost: if another worker has the job; nothing is written then
     :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
     """
-    content_digest = _digest_of_bodies(fetched)
+    body_hashes = comparing.hashes_of(fetched)
     try:
         with transaction.atomic():
-            _refuse_repetition(job, fetched, content_digest)
-            page = _land_records(
-                job, fetched, cursor=job.cursor, content_digest=content_digest, fetch_ms=fetch_ms
-            )
+            _refuse_repetition(job, fetched, _page_digest(fetched, body_hashes))
+            page = _land_records(job, fetched, body_hashes, cursor=job.cursor, fetch_ms=fetch_ms)
             standing = checkpoints.move(lease, fetched, page)
     except IntegrityError as error:
         if ONE_PAGE_PER_CURSOR not in str(error):
@@ -62,13 +60,8 @@ def land_again(job: CollectionJob, again: FetchedPage, *, beyond_help: int) -> P
 
     `beyond_help` records could not even be tried; they count as failed.
     """
-    page = _land_records(
-        job,
-        again,
-        cursor=f"replay {job.next_page_number}",
-        content_digest=_digest_of_bodies(again),
-        fetch_ms=0,
-    )
+    marker = f"replay {job.next_page_number}"
+    page = _land_records(job, again, comparing.hashes_of(again), cursor=marker, fetch_ms=0)
     if beyond_help:
         page.fetched, page.failed = page.fetched + beyond_help, page.failed + beyond_help
         page.state = Page.State.LANDED
@@ -84,10 +77,10 @@ def land_overlap(job: CollectionJob, lease: Lease, fetched: FetchedPage) -> Page
 
     :raises LeaseLost: if another worker has the job; nothing is written then
     """
-    digest = _digest_of_bodies(fetched)
+    body_hashes = comparing.hashes_of(fetched)
     with transaction.atomic():
         marker = f"overlap before page {job.next_page_number}"
-        page = _land_records(job, fetched, cursor=marker, content_digest=digest, fetch_ms=0)
+        page = _land_records(job, fetched, body_hashes, cursor=marker, fetch_ms=0)
         page.is_overlap = True
         page.skipped, page.unchanged = page.skipped + page.unchanged, 0
         page.save(update_fields=["is_overlap", "skipped", "unchanged"])
@@ -101,12 +94,10 @@ def cursor_digest(cursor: str | None) -> bytes:
     return hashlib.sha256(b"first page" if cursor is None else b"cursor " + cursor.encode()).digest()
 
 
-def _digest_of_bodies(fetched: FetchedPage) -> bytes:
-    digest = hashlib.sha256()
-    for record in fetched.records:
-        digest.update(record.body)
-        # Equal lines of a file are no loop: their line numbers differ.
-        digest.update(record.position.encode())
+def _page_digest(fetched: FetchedPage, body_hashes: Sequence[bytes]) -> bytes:
+    digest = hashlib.sha256(b"".join(body_hashes))
+    # Equal lines of a file are no loop: their line numbers differ.
+    digest.update("".join([record.position for record in fetched.records]).encode())
     for tombstone in fetched.tombstones:
         digest.update(tombstone.external_id.encode(errors="replace"))
     return digest.digest()
@@ -144,9 +135,14 @@ def _refuse_endless_emptiness(job: CollectionJob) -> None:
 
 
 def _land_records(
-    job: CollectionJob, fetched: FetchedPage, *, cursor: str | None, content_digest: bytes, fetch_ms: int
+    job: CollectionJob,
+    fetched: FetchedPage,
+    body_hashes: Sequence[bytes],
+    *,
+    cursor: str | None,
+    fetch_ms: int,
 ) -> Page:
-    found = comparing.compare(job, fetched)
+    found = comparing.compare(job, fetched, body_hashes)
     raw_ids = _write_versions(job, found) + found.retried
     page = Page(
         job=job,
@@ -154,7 +150,7 @@ def _land_records(
         pass_number=job.pass_number,
         cursor=cursor,
         cursor_digest=cursor_digest(cursor),
-        content_digest=content_digest,
+        content_digest=_page_digest(fetched, body_hashes),
         raw_ids=raw_ids,
         fetched=len(fetched.records) + len(fetched.tombstones),
         unchanged=found.unchanged,

@@ -6,6 +6,7 @@ Every time here is PostgreSQL's own clock; workers' clocks may differ.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.conf import settings
 from django.db import connection
 
 from ingest.models import CollectionJob, this_worker
+
+log = logging.getLogger(__name__)
 
 CRASHES_BEFORE_QUARANTINE = 3
 QUARANTINED = (
@@ -92,16 +95,20 @@ def reap() -> list[int]:
     """
     Take jobs back from workers that made no progress for a whole lease; return their ids.
 
-    Three lost workers without a page in between and the job is quarantined: it would go on killing.
+    Three lost workers without a page in between and the job is quarantined: it would go on killing. That is
+    an error in the log, for whatever raises alerts there.
     Rows another reaper is at are left to it.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH stalled AS (
-                SELECT id FROM ingest_collectionjob
-                 WHERE lease_until < clock_timestamp() AND status IN ('PENDING', 'RUNNING')
-                   FOR UPDATE SKIP LOCKED
+                SELECT job.id, source.name AS source, stream.name AS stream
+                  FROM ingest_collectionjob job
+                  JOIN ingest_source source ON source.id = job.source_id
+                  JOIN ingest_sourcestream stream ON stream.id = job.stream_id
+                 WHERE job.lease_until < clock_timestamp() AND job.status IN ('PENDING', 'RUNNING')
+                   FOR UPDATE OF job SKIP LOCKED
             )
             UPDATE ingest_collectionjob job
                SET lease_until = NULL,
@@ -117,11 +124,16 @@ def reap() -> list[int]:
                                 THEN format(%(message)s, crashes + 1, lease_holder) ELSE error END
               FROM stalled
              WHERE job.id = stalled.id
-            RETURNING job.id
+            RETURNING job.id, job.outcome, job.error, stalled.source, stalled.stream
             """,
             {"limit": CRASHES_BEFORE_QUARANTINE, "message": QUARANTINED},
         )
-        return [row[0] for row in cursor.fetchall()]
+        taken_back = cursor.fetchall()
+    for job_id, outcome, error, source, stream in taken_back:
+        if outcome == CollectionJob.Status.QUARANTINED:
+            facts = {"job": job_id, "source": source, "stream": stream, "reason": error}
+            log.error("job quarantined", extra=facts)
+    return [row[0] for row in taken_back]
 
 
 def _one(sql: str, parameters: dict[str, Any]) -> Any:

@@ -1,8 +1,8 @@
 """
 Reading pages from a provider: one after the other, or the next while the last is being landed.
 
-Where a provider takes long to answer, waiting for it and writing to PostgreSQL at the same time is all the
-speed there is to win. The price is that a worker's death can cost two requests instead of one.
+Where a provider takes its time, waiting for it and writing to PostgreSQL at once is all the speed there is
+to win. The price is that a worker's death can cost two requests instead of one.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from connectors import exact_json
@@ -155,22 +156,33 @@ def fail_all(
         _fail(job, outcome, raw, error_type, reason)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One write: for which job, when, with ids for new rows, and what came of it."""
+
+    job: CollectionJob
+    now: datetime
+    ids: Iterator[str]
+    outcome: Outcome = field(default_factory=Outcome)
+
+
 def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: datetime) -> None:
     """Upsert the batch's records, then their children; note the outcome once all of it is written."""
     kind = type(units[0].kind)
-    batch = Outcome()
-    ids = tables.uuid7s(int(now.timestamp() * 1000))
-    rows = [_row(unit, ids, now=now) for unit in units]
-    written = _upsert(job, kind.kind, rows, batch)
+    batch = _Batch(job, now, tables.uuid7s(int(now.timestamp() * 1000)))
+    rows = _columns(kind.kind, [(unit.kind, unit) for unit in units], batch)
+    # The key under which it is kept raw, whatever the room made of it.
+    rows["external_id"] = [unit.raw.external_id for unit in units]
+    written = _upsert(batch, kind.kind, rows)
     kept = [unit for unit in units if unit.raw.external_id in written]
+    changed = [one.id for one in written.values() if not one.is_new]
     for name, child_kind in kind.children.items():
         relation = tables.relation_to(kind.kind, of=child_kind)
-        child_rows = _child_rows(kept, name, relation, written, ids, now=now)
-        changed = [one.id for one in written.values() if not one.is_new]
-        left = tables.delete_orphans(relation, changed, [row["external_id"] for row in child_rows])
-        children = tables.upsert_children(relation, child_rows, source_id=job.source_id)
-        batch.note(child_kind, new=children.new, changed=children.changed, days=children.days | left)
-    _merge(outcome, batch)
+        children = {child.external_id: (child, unit) for unit in kept for child in getattr(unit.kind, name)}
+        batch.outcome.note(child_kind, days=tables.delete_orphans(relation, changed, list(children)))
+        if children:
+            _write_children(batch, relation, list(children.values()), written)
+    _merge(outcome, batch.outcome)
     outcome.understood.update(unit.raw.id for unit in units)
     for unit in units:
         parent = written.get(unit.raw.external_id)
@@ -179,14 +191,25 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
         )
 
 
-def _upsert(
-    job: CollectionJob, kind: str, rows: list[tables.Row], outcome: Outcome
-) -> dict[str, tables.Upserted]:
-    written = tables.upsert(kind, rows, source_id=job.source_id)
+def _upsert(batch: _Batch, kind: str, rows: tables.Columns) -> dict[str, tables.Upserted]:
+    written = tables.upsert(kind, rows, source_id=batch.job.source_id)
     days = {one.day for one in written} | {one.day_left for one in written if one.day_left}
     is_new = sum(one.is_new for one in written)
-    outcome.note(kind, new=is_new, changed=len(written) - is_new, days=days)
+    batch.outcome.note(kind, new=is_new, changed=len(written) - is_new, days=days)
     return {one.external_id: one for one in written}
+
+
+def _write_children(
+    batch: _Batch,
+    relation: tables.Relation,
+    children: Sequence[tuple[Kind, Unit]],
+    parents: Mapping[str, tables.Upserted],
+) -> None:
+    rows = _columns(relation.kind, children, batch)
+    rows[relation.external_id_column] = [unit.raw.external_id for _, unit in children]
+    rows[relation.column] = [parents[unit.raw.external_id].id for _, unit in children]
+    summary = tables.upsert_children(relation, rows, source_id=batch.job.source_id)
+    batch.outcome.note(relation.kind, new=summary.new, changed=summary.changed, days=summary.days)
 
 
 def _merge(outcome: Outcome, batch: Outcome) -> None:
@@ -196,44 +219,21 @@ def _merge(outcome: Outcome, batch: Outcome) -> None:
         outcome.days.setdefault(kind, set()).update(days)
 
 
-def _row(unit: Unit, ids: Iterator[str], *, now: datetime) -> tables.Row:
-    # The key under which it is kept raw, whatever the room made of it.
-    return _common(unit.kind, unit, ids, now=now) | {"external_id": unit.raw.external_id}
-
-
-def _common(kind: Kind, unit: Unit, ids: Iterator[str], *, now: datetime) -> tables.Row:
-    """Return the row of a record or of a child, which falls back to its record's times."""
-    row = tables.row_of(kind)
-    row["id"] = next(ids)
-    row["raw_id"] = unit.raw.id
-    row["source_updated_at"] = kind.updated_at or unit.kind.updated_at or unit.raw.updated_at
-    row["occurred_at"] = occurred_at = kind.occurred_at or unit.kind.occurred_at
-    row["day"] = (occurred_at or now).astimezone(UTC).date()
-    if row.get("email"):
+def _columns(kind: str, records: Sequence[tuple[Kind, Unit]], batch: _Batch) -> tables.Columns:
+    """Return the rows of records, or of children, which fall back to their record's times."""
+    rows = tables.columns_of(kind, [record for record, _ in records])
+    moments = [record.occurred_at or unit.kind.occurred_at for record, unit in records]
+    rows["id"] = list(islice(batch.ids, len(records)))
+    rows["raw_id"] = [unit.raw.id for _, unit in records]
+    rows["source_updated_at"] = [
+        record.updated_at or unit.kind.updated_at or unit.raw.updated_at for record, unit in records
+    ]
+    rows["occurred_at"] = moments
+    rows["day"] = [(moment or batch.now).astimezone(UTC).date() for moment in moments]
+    if "email" in rows:
         # One spelling, so that an index finds it; raw keeps theirs.
-        row["email"] = row["email"].strip().lower()
-    return row
-
-
-def _child_rows(
-    units: Sequence[Unit],
-    name: str,
-    relation: tables.Relation,
-    parents: Mapping[str, tables.Upserted],
-    ids: Iterator[str],
-    *,
-    now: datetime,
-) -> list[tables.Row]:
-    rows: dict[str, tables.Row] = {}
-    for unit in units:
-        external_id = unit.raw.external_id
-        parent_id = parents[external_id].id
-        for child in getattr(unit.kind, name):
-            row = _common(child, unit, ids, now=now)
-            row[relation.column] = parent_id
-            row[relation.external_id_column] = external_id
-            rows[child.external_id] = row
-    return list(rows.values())
+        rows["email"] = [email and email.strip().lower() for email in rows["email"]]
+    return rows
 
 
 def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome) -> None:

@@ -28,10 +28,11 @@ def next_run(schedule: str, *, after: datetime, spread_by: str = "") -> datetime
     text = schedule.strip()
     if not text:
         return None
+    after = after.astimezone(UTC)  # six hours on a zone's own clock are five or seven twice a year
     if match := _INTERVAL.fullmatch(text):
         return _after_interval(match, after)
     shift = timedelta(seconds=hashlib.sha256(spread_by.encode()).digest()[0] % 60 if spread_by else 0)
-    return _next_crontab(text, after.astimezone(UTC) - shift) + shift
+    return _next_crontab(text, after - shift) + shift
 
 
 def check(schedule: str) -> None:

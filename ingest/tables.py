@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -24,6 +24,8 @@ from ingest import copying
 from ingest.models import REFINED_MODELS, RefinedRecord
 
 Row = dict[str, Any]
+#: Rows by column, each as long as there are rows.
+Columns = dict[str, Sequence[Any]]
 
 # The struct calls it updated_at; among our own created_at and synced_at that would mislead.
 _RENAMED = {"updated_at": "source_updated_at"}
@@ -94,10 +96,10 @@ def uuid7s(milliseconds: int) -> Iterator[str]:
     return (f"{high | low:032x}" for low in itertools.count(start >> 12 & (2**60 - 1)))
 
 
-def row_of(kind: Kind) -> Row:
+def columns_of(kind: str, records: Sequence[Kind]) -> Columns:
     """Return the kind's own columns; children are left out."""
-    columns, read = _reader(kind.kind)
-    return dict(zip(columns, read(kind), strict=True))
+    names, read = _reader(kind)
+    return dict(zip(names, zip(*map(read, records), strict=True), strict=True))
 
 
 @cache
@@ -146,23 +148,19 @@ def _target(model: type[RefinedRecord], name: str) -> type[RefinedRecord]:
     return target
 
 
-def upsert(kind: str, rows: Sequence[Row], *, source_id: int) -> list[Upserted]:
+def upsert(kind: str, rows: Columns, *, source_id: int) -> list[Upserted]:
     """
     Write the rows, unless a newer version is there, and return those written.
 
     Rows carry the kind's columns and id, raw_id, day; keys must be unique within the batch.
     """
-    if not rows:
-        return []
     result = "SELECT external_id, id, is_new, day, day_left FROM written"
     written = _staged(_upsert_of(kind, None), rows, source_id, result=result)
     return [Upserted(*row) for row in written]
 
 
-def upsert_children(parent: Relation, rows: Sequence[Row], *, source_id: int) -> Summary:
+def upsert_children(parent: Relation, rows: Columns, *, source_id: int) -> Summary:
     """Write rows that carry the id of their parent's row, too, as `upsert` does; return the sums."""
-    if not rows:
-        return Summary(0, 0, set())
     result = """
         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
                array_agg(DISTINCT day) || array_agg(DISTINCT day_left) FILTER (WHERE day_left IS NOT NULL)
@@ -172,10 +170,9 @@ def upsert_children(parent: Relation, rows: Sequence[Row], *, source_id: int) ->
     return Summary(new, changed, set(days or ()))
 
 
-def _staged(upsert: _Upsert, rows: Sequence[Row], source_id: int, *, result: str) -> list[tuple[Any, ...]]:
+def _staged(upsert: _Upsert, rows: Columns, source_id: int, *, result: str) -> list[tuple[Any, ...]]:
     """Copy the rows into a table of this connection's own, and upsert from there, emptying it."""
-    values = itemgetter(*upsert.columns)
-    lines = "".join([copying.line_of(values(row)) for row in rows]).encode()
+    lines = copying.lines_of([rows[name] for name in upsert.columns])
     with connection.cursor() as cursor:
         cursor.execute(upsert.create_stage)
         with connection.wrap_database_errors:  # Django does so for what it knows, which is not COPY

@@ -18,9 +18,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["syncproject"], related_name="pipeline")
 
 
-def look_after_connections(**_: Any) -> None:
+def look_after_connections(task: Any, **_: Any) -> None:
     """Let go of a database connection that is broken or old, so that no task inherits another's trouble."""
-    close_old_connections()
+    if not task.request.is_eager:  # its caller may be in the middle of a transaction
+        close_old_connections()
 
 
 task_prerun.connect(look_after_connections)

@@ -43,11 +43,12 @@ def tick(**_: Any) -> None:
     """Every 5 s: hand back stalled jobs, start due streams, ring for every job that waits for a worker."""
     leases.reap()
     jobs.end_cancelled()
-    now = timezone.now()
-    jobs.start_due(now=now)
+    jobs.start_due(now=timezone.now())
     idle = idle_queues()
     due = jobs.take_unrung(
-        now=now, is_fetch_idle="fetch" in idle, is_apply_idle={"upsert", "metrics"} <= idle
+        now=timezone.now(),  # later than the jobs just started, else they would not be due yet
+        is_fetch_idle="fetch" in idle,
+        is_apply_idle={"upsert", "metrics"} <= idle,
     )
     for job in due:
         ring(page_chain(job.pk))

@@ -149,6 +149,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 5,
     "retry_on_timeout": False,
+    # By default each message to a Redis that is gone waits 6 s. Consumers and beat are not concerned: they
+    # reconnect by CELERY_BROKER_CONNECTION_MAX_RETRIES.
+    "max_retries": 0,
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -188,6 +191,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 
 # --- The sync itself ---------------------------------------------------------------------------------
 SLICE_SECONDS = env.int("SLICE_SECONDS", 45)  # a task works this long at most, then gives others a turn
+# With fewer workers than slow sources a fast one would wait for whole slices. So a turn this old ends at its
+# next page if another job waits for a worker; shorter shares would cost more messages than they save waits.
+SHARE_SECONDS = env.int("SHARE_SECONDS", 1)
 # Longer than the longest silence in a healthy fetch (30 s to the first byte), as only progress renews it.
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40)
 MAX_PAGES_AHEAD = env.int("MAX_PAGES_AHEAD", 32)  # pages landed but not yet applied, per job

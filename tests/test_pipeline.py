@@ -9,7 +9,10 @@ from celery import current_app
 from django.conf import settings
 from kombu.connection import Connection
 
+from ingest.models import CollectionJob, SourceStream
 from syncproject import pipeline
+from tests.ingest.steps import StreamNamed
+from tests.scripted import START
 
 
 def use_broker(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -33,3 +36,16 @@ def test_a_queue_with_a_message_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> 
             assert pipeline.idle_queues() == {"fetch", "upsert", "default"}
         finally:
             client.delete("metrics")
+
+
+@pytest.mark.django_db
+def test_a_tick_rings_for_the_jobs_it_starts(stream: StreamNamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are due from their first moment on, which is later than the tick's."""
+    SourceStream.objects.filter(pk=stream("records").pk).update(schedule="every 15m", next_run_at=START)
+    rung: list[Any] = []
+    monkeypatch.setattr(pipeline, "idle_queues", set)
+    monkeypatch.setattr(pipeline, "ring", rung.append)
+
+    pipeline.tick()
+
+    assert rung == [pipeline.page_chain(CollectionJob.objects.get().pk)]

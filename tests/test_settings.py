@@ -71,6 +71,7 @@ def test_celery_is_set_as_measured(name: str, value: Any) -> None:
         ("socket_keepalive", True),
         ("health_check_interval", 5),
         ("retry_on_timeout", False),
+        ("max_retries", 0),
     ],
 )
 def test_the_connection_to_the_broker_is_set_as_measured(name: str, value: Any) -> None:
@@ -146,7 +147,7 @@ def test_a_message_about_a_job_that_is_not_there_does_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("statement_timeout", "30s"),
+        ("statement_timeout", "1min"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "30s"),
         ("TimeZone", "UTC"),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import django
 from django.db import connection
+from django.db.models.functions import Now
 
 django.setup()  # before the models below
 
@@ -79,6 +80,7 @@ class Soak:
         for one in company:
             one.stop()
         calm(stage.world)
+        self._call_back()
         settled = self._until_all_ended("the jobs under way", SETTLE_SECONDS)
         caught_up = self._sync_all(datasets, full=False)
         behind = self._differences(datasets)
@@ -108,6 +110,18 @@ class Soak:
             self._look_after()
             time.sleep(STEP_SECONDS)
         striker.finish()
+
+    def _call_back(self) -> None:
+        """
+        Let jobs that wait out a failure try again at once, as whoever ended the trouble would.
+
+        A provider that failed them often is asked again only after minutes, so that they would outlast any
+        bound here; how long they wait is tested where it is decided.
+        """
+        away = CollectionJob.objects.filter(status__in=CollectionJob.LIVE, next_run_at__gt=Now())
+        called = away.update(next_run_at=Now(), rung_at=None)
+        self._journal.note("called back", jobs=called)
+        say(f"{called} jobs that waited to try again were called back")
 
     def _look_after(self) -> None:
         """Be the supervisor that starts again what ended."""

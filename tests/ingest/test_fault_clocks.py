@@ -61,6 +61,18 @@ def test_no_clock_change_of_any_zone_skips_or_doubles_a_run(machine_zone: str) -
     assert found == [first + timedelta(days=day) for day in range(DAYS)]
 
 
+@pytest.mark.parametrize("zone", ZONES)
+def test_an_interval_is_as_long_on_the_day_of_a_clock_change(zone: str) -> None:
+    every_half_day = (NEW_YEAR + timedelta(hours=12 * n) for n in range(2 * DAYS))
+    interval = timedelta(hours=6)
+
+    assert [
+        after
+        for after in every_half_day
+        if schedules.next_run("every 6h", after=after.astimezone(ZoneInfo(zone))) != after + interval
+    ] == []
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("schedule", ["every 10s", "* * * * *", "*/5 * * * *"])
 def test_a_frozen_beat_is_followed_by_one_run_to_catch_up(
@@ -79,3 +91,16 @@ def test_a_frozen_beat_is_followed_by_one_run_to_catch_up(
     following = stream("records").next_run_at
     assert following is not None
     assert now < following <= now + timedelta(minutes=6)
+
+
+@pytest.mark.django_db
+def test_a_bell_noted_by_a_clock_that_was_ahead_does_not_silence_a_job(stream: StreamNamed) -> None:
+    """The message was lost, and the clock has been set right since."""
+    job = jobs.start(stream("records"), trigger="ADMIN")[0]
+    now = timezone.now()
+    CollectionJob.objects.update(rung_at=now + timedelta(hours=1))
+
+    assert jobs.take_unrung(now=now, is_fetch_idle=False, is_apply_idle=False) == [job]
+
+    CollectionJob.objects.update(rung_at=now + timedelta(hours=1))
+    assert jobs.note_rung(job.pk, now=now)

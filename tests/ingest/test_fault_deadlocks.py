@@ -20,13 +20,14 @@ LATER = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WAIT = 20.0
 
 
-def rows(ids: str, *, raw_id: int) -> list[tables.Row]:
-    return [
-        tables.row_of(Record(external_id=one))
-        | {"id": str(uuid.uuid4()), "raw_id": raw_id, "source_updated_at": LATER, "day": DAY}
-        | {"external_id": one}
-        for one in ids
-    ]
+def rows(ids: str, *, raw_id: int) -> tables.Columns:
+    count = len(ids)
+    return tables.columns_of("record", [Record(external_id=one) for one in ids]) | {
+        "id": [str(uuid.uuid4()) for _ in ids],
+        "raw_id": [raw_id] * count,
+        "source_updated_at": [LATER] * count,
+        "day": [DAY] * count,
+    }
 
 
 def write(source: Source, ids: str, *, raw_id: int) -> None:

@@ -38,6 +38,7 @@ TROUBLES = {
     "lock not available": "55P03",
     "shutting down": "57P01",
     "starting up": "57P03",
+    "read-only after a failover": "25006",
 }
 in_trouble = pytest.mark.parametrize("code", TROUBLES.values(), ids=TROUBLES.keys())
 
@@ -53,8 +54,11 @@ def refusing(table: str, code: str) -> Iterator[None]:
         cursor.execute(
             f"CREATE TRIGGER in_trouble BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION in_trouble()"
         )
+    try:
         yield
-        cursor.execute(f"DROP TRIGGER in_trouble ON {table}")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER in_trouble ON {table}")
 
 
 @in_trouble

@@ -21,7 +21,7 @@ from connectors.errors import (
     SchemaError,
     TransientError,
 )
-from ingest import fetching, jobs
+from ingest import fetching, jobs, waiting
 from ingest.jobs import Window
 from ingest.models import CollectionJob, FailedSync, GenericRecord, Page, RawRecord, Source, SourceStream
 from tests.conftest import finish
@@ -364,7 +364,10 @@ def test_a_passing_failure_is_retried_later_and_later_up_to_a_cap(
     for attempt in range(1, 8):
         before = database_now()
         fetch(job)
-        shortest, longest = timedelta(seconds=0.5), timedelta(seconds=jobs.BACKOFF_BASE * 2 ** (attempt - 1))
+        shortest, longest = (
+            timedelta(seconds=0.5),
+            timedelta(seconds=waiting.BACKOFF_BASE * 2 ** (attempt - 1)),
+        )
         assert before + shortest <= job.next_run_at <= database_now() + longest
         assert (job.status, job.attempts, job.lease_until, job.rung_at) == ("PENDING", attempt, None, None)
         assert (job.error_type, job.error) == ("network", "connection lost")
@@ -375,10 +378,10 @@ def test_a_passing_failure_is_retried_later_and_later_up_to_a_cap(
 
 
 def test_backoff_grows_is_spread_and_stays_below_its_cap() -> None:
-    late = [jobs._backoff(50) for _ in range(200)]
+    late = [waiting._backoff(50) for _ in range(200)]
 
-    assert max(late) <= jobs.BACKOFF_CAP
-    assert max(late) - min(late) > jobs.BACKOFF_CAP / 4
+    assert max(late) <= waiting.BACKOFF_CAP
+    assert max(late) - min(late) > waiting.BACKOFF_CAP / 4
 
 
 def test_a_page_in_between_sets_the_attempts_back(

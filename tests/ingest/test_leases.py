@@ -149,13 +149,18 @@ def test_reapers_at_the_same_time_count_one_crash(stream: StreamNamed) -> None:
 
 
 def test_three_crashes_without_a_page_quarantine_the_job_and_what_landed_is_applied(
-    stream: StreamNamed,
+    stream: StreamNamed, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = start(stream("records"))
     land(job, FetchedPage(records=[record("1")], next_cursor="1"))
-    for _ in range(3):
+    for _ in range(2):
         crash(job)
+    assert caplog.records == []
+    crash(job)
 
+    told = vars(caplog.records[0])
+    assert (told["levelname"], told["msg"], told["job"]) == ("ERROR", "job quarantined", job.pk)
+    assert (told["source"], told["stream"], told["reason"]) == (job.source.name, "records", job.error)
     assert (job.outcome, job.is_fetched) == ("QUARANTINED", True)
     assert leases.claim(job.pk) is None
     job = finish(job)

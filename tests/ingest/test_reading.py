@@ -21,19 +21,13 @@ PAGES = 6
 
 
 @pytest.fixture
-def seconds() -> float:
-    """How long the provider takes to answer."""
-    return 0.06
-
-
-@pytest.fixture
-def threads(script: Script, seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the threads that asked the provider."""
+def threads(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads that asked the provider, which takes 60 ms to answer."""
     names: list[str] = []
 
     def take_time() -> None:
         names.append(threading.current_thread().name)
-        time.sleep(seconds)
+        time.sleep(0.06)
 
     monkeypatch.setattr(ScriptedConnector, "on_fetch", staticmethod(take_time))
     script.says("records", *([record(str(n))] for n in range(PAGES)))
@@ -43,7 +37,7 @@ def threads(script: Script, seconds: float, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def quick_landing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which landing never outweighs the wait."""
-    monkeypatch.setattr("ingest.fetching.WRITING_OUTWEIGHS", 0.0)
+    monkeypatch.setattr("ingest.fetching.LITTLE_BESIDE_LANDING", 0.0)
 
 
 def ahead(names: list[str]) -> int:
@@ -62,8 +56,11 @@ def test_a_slow_provider_is_asked_ahead_and_each_page_once(
 
 
 @pytest.mark.usefixtures("db")
-@pytest.mark.parametrize("seconds", [0.0])
-def test_a_quick_provider_is_asked_page_by_page(stream: StreamNamed, threads: list[str]) -> None:
+def test_a_quick_provider_is_asked_page_by_page(
+    stream: StreamNamed, threads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.fetching.WORTH_ASKING_AHEAD", 5.0)
+
     job = finish(start(stream("records")))
 
     assert job.status == "SUCCEEDED"

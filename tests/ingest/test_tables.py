@@ -18,34 +18,33 @@ from tests.scripted import START
 DAY = date(2026, 3, 1)
 
 
-def row(external_id: str, raw_id: int = 1, **values: Any) -> tables.Row:
-    kind = KINDS["record"](external_id=external_id)
-    return tables.row_of(kind) | {"id": next(tables.uuid7s(0)), "raw_id": raw_id, "day": DAY} | values
+def row(external_id: str, raw_id: int = 1, *, kind: str = "record", **values: Any) -> tables.Row:
+    own = tables.columns_of(kind, [KINDS[kind](external_id=external_id)])
+    common = {"id": next(tables.uuid7s(0)), "raw_id": raw_id, "day": DAY}
+    return {name: value for name, (value,) in own.items()} | common | values
+
+
+def columns(*rows: tables.Row) -> tables.Columns:
+    return {name: [one[name] for one in rows] for name in rows[0]}
 
 
 def write(source: Source, *rows: tables.Row) -> dict[str, bool]:
-    written = tables.upsert("record", rows, source_id=source.pk)
+    written = tables.upsert("record", columns(*rows), source_id=source.pk)
     return {one.external_id: one.is_new for one in written}
 
 
 def test_every_kind_has_a_table_with_its_columns() -> None:
     assert set(REFINED_MODELS) == set(KINDS)
     for name, cls in KINDS.items():
-        columns = {field.column for field in REFINED_MODELS[name]._meta.concrete_fields}
-        assert set(tables.row_of(cls(external_id="1"))) <= columns
+        there = {field.column for field in REFINED_MODELS[name]._meta.concrete_fields}
+        assert set(tables.columns_of(name, [cls(external_id="1")])) <= there
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_can_be_written_and_written_again(source: Source, name: str) -> None:
-    given = tables.row_of(KINDS[name](external_id="1")) | {
-        "id": next(tables.uuid7s(0)),
-        "raw_id": 1,
-        "day": DAY,
-    }
-
-    (first,) = tables.upsert(name, [given], source_id=source.pk)
-    (again,) = tables.upsert(name, [given | {"id": next(tables.uuid7s(0)), "raw_id": 2}], source_id=source.pk)
+    (first,) = tables.upsert(name, columns(row("1", kind=name)), source_id=source.pk)
+    (again,) = tables.upsert(name, columns(row("1", 2, kind=name)), source_id=source.pk)
 
     assert (first.is_new, again.is_new, again.id) == (True, False, first.id)
 

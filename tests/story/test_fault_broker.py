@@ -113,3 +113,17 @@ def test_nothing_fails_with_a_broker_that_is_gone(
 
     job.refresh_from_db()
     assert (job.status, job.inserted) == ("SUCCEEDED", 1)
+
+
+def test_a_message_that_cannot_be_sent_is_tried_once(
+    redis: PrivateRedis, use_broker: UseBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server or a worker that tried again would wait for Redis."""
+    use_broker(redis.url)
+    redis.kill()
+    waits: list[Any] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", waits.append)
+
+    pipeline.ring(pipeline.page_chain(1))
+
+    assert waits == []
