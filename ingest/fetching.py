@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 STILL = timedelta(minutes=1)
 # Below this an answer is there before a thread is worth its while.
 WORTH_ASKING_AHEAD = 0.002  # seconds
-# Where landing takes many times as long as asking there is little to win.
-LITTLE_BESIDE_LANDING = 0.3
+# Only where landing is done before the answer is there: a worker's death then costs one page that had come.
+LONGER_THAN_LANDING = 1.0
 
 
 @dataclass(slots=True)
@@ -155,12 +155,11 @@ def _is_worth_asking_ahead(read: Read, landing_seconds: float, standing: Standin
     """
     Tell whether the next page is to be asked for before this one has landed.
 
-    Only where there is something to win, and only if the page will have room: what was asked for is landed,
-    unless the worker dies.
+    Only if the page will have room, too: what was asked for is landed, unless the worker dies.
     """
     return (
         read.page.next_cursor is not None
-        and read.seconds > max(WORTH_ASKING_AHEAD, LITTLE_BESIDE_LANDING * landing_seconds)
+        and read.seconds > max(WORTH_ASKING_AHEAD, LONGER_THAN_LANDING * landing_seconds)
         and standing.pages_waiting + 1 < settings.MAX_PAGES_AHEAD
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
+from connectors import exact_json
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop
@@ -175,7 +176,7 @@ def _insert(page: Page) -> None:
                    (job_id, number, pass_number, cursor, cursor_digest, is_overlap, content_digest, state,
                     attempts, raw_ids, fetched, inserted, updated, unchanged, skipped, failed, effects,
                     fetch_ms, landed_at, applied_at)
-            VALUES (%s, %s, %s, %s, %s, false, %s, %s, 0, to_jsonb(%s::bigint[]), %s, 0, 0, %s, %s, %s, '{}',
+            VALUES (%s, %s, %s, %s, %s, false, %s, %s, 0, %s, %s, 0, 0, %s, %s, %s, '{}',
                     %s, statement_timestamp(), CASE WHEN %s THEN statement_timestamp() END)
             RETURNING id
             """,
@@ -187,7 +188,7 @@ def _insert(page: Page) -> None:
                 bytes(page.cursor_digest),
                 bytes(page.content_digest),
                 page.state,
-                page.raw_ids,
+                exact_json.dumps(page.raw_ids).decode(),
                 page.fetched,
                 page.unchanged,
                 page.skipped,

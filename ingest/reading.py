@@ -2,7 +2,7 @@
 Reading pages from a provider: one after the other, or the next while the last is being landed.
 
 Where a provider takes its time, waiting for it and writing to PostgreSQL at once is all the speed there is
-to win. The price is that a worker's death can cost two requests instead of one.
+to win. The price is that a worker's death can cost, beside the page it was landing, an answer on its way.
 """
 
 from __future__ import annotations

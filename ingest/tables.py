@@ -271,11 +271,7 @@ def _upsert_of(kind: str, parent: Relation | None) -> _Upsert:
     stage = f"stage_{model._meta.db_table}_{sha256(typed.encode()).hexdigest()[:8]}"
     linked = [relation for relation in relations(kind) if relation != parent]
     targets = [*given, *(relation.column for relation in linked)]
-    looked_up = [
-        f"(SELECT target.id FROM {relation.target_table} target WHERE target.source_id = %(source)s"  # noqa: S608
-        f" AND target.external_id = new.{relation.external_id_column})"
-        for relation in linked
-    ]
+    looked_up = [_look_up(relation) for relation in linked]
     updated = [f"{name} = EXCLUDED.{name}" for name in targets if name not in ("id", "day", "external_id")]
     day = "CASE WHEN EXCLUDED.occurred_at IS NULL THEN held.day ELSE EXCLUDED.day END"
     return _Upsert(
@@ -297,6 +293,15 @@ def _upsert_of(kind: str, parent: Relation | None) -> _Upsert:
         RETURNING external_id, id::text, xmax = 0 AS is_new, day::text,
                   NULLIF(previous_day, day)::text AS day_left)
         """,  # noqa: S608 - table and column names are our own
+    )
+
+
+def _look_up(relation: Relation) -> str:
+    of_source = f"FROM {relation.target_table} target WHERE target.source_id = %(source)s"
+    # Asked once per statement: of a kind that is not synced no row needs to be looked for.
+    return (
+        f"CASE WHEN (SELECT EXISTS (SELECT 1 {of_source}))"
+        f" THEN (SELECT target.id {of_source} AND target.external_id = new.{relation.external_id_column}) END"
     )
 
 

@@ -38,6 +38,13 @@ class Ledger:
             if answer.served is not None:
                 self._note_served(answer.served)
 
+    def take_back(self, served: Served) -> None:
+        """Forget an answer that was noted and that nobody got."""
+        with self._lock:
+            self._pages[served.dataset] -= Counter([served.cursor])
+            self._records[served.dataset] -= served.records
+            self._bad[served.dataset] -= Counter(served.bad)
+
     def _note_served(self, served: Served) -> None:
         self._pages[served.dataset][served.cursor] += 1
         self._records[served.dataset] += served.records

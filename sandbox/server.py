@@ -64,6 +64,10 @@ class _Door(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         if answer.delay_seconds:
             self.server.stopping.wait(answer.delay_seconds)
+            if self._is_deserted():
+                self.server.take_back(answer)
+                self.close_connection = True
+                return
         if answer.damage is None or not answer.body:
             whole = answer.body if self.command != "HEAD" else b""
             self.connection.sendall(_head(answer, {"Content-Length": str(len(answer.body))}) + whole)
@@ -72,6 +76,15 @@ class _Door(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
             self.connection.sendall(_cut(answer, mode=answer.damage.mode, keep=answer.damage.keep))
+
+    def _is_deserted(self) -> bool:
+        """Tell whether the caller hung up, or died, while it waited."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _drip(self, answer: Answer, pause_seconds: float) -> None:
         self.connection.sendall(_head(answer, {"Content-Length": str(len(answer.body))}))
@@ -144,6 +157,10 @@ class Server(ThreadingMixIn, TCPServer):
         if request.path.startswith(control.PREFIX):
             return self._control.answer(request)
         return self._world.answer(request)
+
+    def take_back(self, answer: Answer) -> None:
+        """Note that nobody was there to hear the answer."""
+        self._world.take_back(answer)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)

@@ -73,6 +73,11 @@ class World:
         self._ledger.note(answer, tuple(fault.kind for fault in ordered), lie and lie.kind)
         return answer
 
+    def take_back(self, answer: Answer) -> None:
+        """Note that an answer was not sent after all."""
+        if answer.served is not None:
+            self._ledger.take_back(answer.served)
+
     # The control door
 
     def ledger(self, dataset: str, *, full: bool = False) -> dict[str, Any]:

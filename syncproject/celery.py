@@ -1,12 +1,13 @@
 """The Celery app."""
 
+import gc
 import os
 import signal
 from functools import partial
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, worker_ready
+from celery.signals import task_prerun, worker_process_init, worker_ready
 from django.db import close_old_connections
 
 from ingest import stopping
@@ -25,6 +26,19 @@ def look_after_connections(task: Any, **_: Any) -> None:
 
 
 task_prerun.connect(look_after_connections)
+
+
+def collect_garbage_seldom(**_: Any) -> None:
+    """
+    Look for cycles every hundred thousand objects instead of every seven hundred.
+
+    A batch of rows makes tens of thousands at once and no cycles; looking cost a sixth of a first load.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+worker_process_init.connect(collect_garbage_seldom)
 
 
 def listen_for_shutdown(**_: Any) -> None:

@@ -65,7 +65,7 @@ def test_a_page_asked_ahead_is_landed_before_the_job_makes_way(
     start(stream("orders"))
     ring_for_all()
     monkeypatch.setattr(fetching, "WORTH_ASKING_AHEAD", 0.0)
-    monkeypatch.setattr(fetching, "LITTLE_BESIDE_LANDING", 0.0)
+    monkeypatch.setattr(fetching, "LONGER_THAN_LANDING", 0.0)
 
     assert fetch(slow) == 2
 

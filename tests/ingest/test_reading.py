@@ -37,7 +37,7 @@ def threads(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def quick_landing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which landing never outweighs the wait."""
-    monkeypatch.setattr("ingest.fetching.LITTLE_BESIDE_LANDING", 0.0)
+    monkeypatch.setattr("ingest.fetching.LONGER_THAN_LANDING", 0.0)
 
 
 def ahead(names: list[str]) -> int:

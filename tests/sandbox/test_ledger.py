@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import socket
+import time
 from collections import Counter
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -176,3 +180,28 @@ def test_order_that_makes_no_sense_is_refused_by_name(
     with pytest.raises(SandboxError, match=said):
         world.change(dataset, **order)
     assert world.ledgers() == before
+
+
+def test_an_answer_to_a_caller_who_hung_up_is_not_served(
+    world: SandboxClient, http: requests.Session
+) -> None:
+    world.latency(300)
+    address = urlsplit(f"{world.url}/shopify/admin/api/2026-10/orders.json?limit=5")
+    for _ in range(2):
+        with socket.create_connection((address.hostname, address.port)) as caller:
+            lines = [f"GET {address.path}?{address.query} HTTP/1.1", f"Host: {address.netloc}"]
+            lines += [f"{name}: {value}" for name, value in SHOPIFY_TOKEN.items()]
+            caller.sendall("\r\n".join([*lines, "", ""]).encode())
+            wait_until(lambda: world.ledger(ORDERS)["served"]["records"] == 5)
+        wait_until(lambda: world.ledger(ORDERS)["served"] == {"pages": {}, "records": 0})
+
+    world.latency(0)
+    assert len(http.get(address.geturl(), headers=SHOPIFY_TOKEN).json()["orders"]) == 5
+    assert list(world.ledger(ORDERS)["served"]["pages"].values()) == [1]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
