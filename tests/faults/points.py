@@ -44,7 +44,7 @@ POINTS = {
     "before_ringing": before("syncproject.pipeline.ring"),
     "after_claim": after("ingest.leases.claim", counts_all=False),
     "before_landing": before("ingest.landing.land"),
-    "in_landing": before("ingest.landing._move_checkpoint"),
+    "in_landing": before("ingest.checkpoints.move"),
     "after_landing": after("ingest.landing.land"),
     "after_release": after("ingest.jobs.release"),
     "after_fetching": after("ingest.fetching.fetch_slice"),

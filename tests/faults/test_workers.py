@@ -106,7 +106,7 @@ def test_record_that_kills_its_worker_while_landed(
     stage: Stage, world: SandboxClient, datasets: dict[SourceStream, str], shown: list[str]
 ) -> None:
     stage.beat()
-    stage.poisoned("ingest.landing._sort_one", record=victim_of(world))
+    stage.poisoned("ingest.comparing._sort_one", record=victim_of(world))
     others = wait_for(lambda: job_of("customers").finished_at, seconds=60, what="the other job ends")
     took = wait_for(shops.all_ended, seconds=120, what="the poisoned job ends")
 
