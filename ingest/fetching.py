@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ def _fetch_pages(
             _land_overlap(job, lease, connector, offered)
         reader = Reader(connector, offered, progress)
         standing = _standing(job)
-        landing_seconds = 0.0
+        landing_seconds = math.inf  # not known yet
         while _may_go_on(lease, standing, has_time=reader.has_asked_ahead or not turn.is_over()):
             read = reader.read(_request(job, job.cursor))
             if _is_worth_asking_ahead(read, landing_seconds, standing) and not turn.is_over():

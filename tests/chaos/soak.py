@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import django
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 django.setup()  # before the models below
@@ -36,6 +36,15 @@ STEP_SECONDS = 0.1
 SETTLE_SECONDS = 60.0
 #: For the last full sync of every stream.
 SYNC_SECONDS = 120.0
+
+
+def _postgres_answers() -> bool:
+    connection.close()  # most likely it has died meanwhile
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        return False
+    return True
 
 
 class Soak:
@@ -75,7 +84,9 @@ class Soak:
         self._play()
         # Only now can those be waited for who were waiting for PostgreSQL.
         stage.heal()
-        connection.close()  # most likely it has died meanwhile
+        # A session killed last of all sends PostgreSQL into one more recovery.
+        if not wait_until(_postgres_answers, seconds=SETTLE_SECONDS):
+            raise TimeoutError(f"PostgreSQL did not answer {SETTLE_SECONDS:.0f} s after it was healed")
         journal.note("healed")
         for one in company:
             one.stop()

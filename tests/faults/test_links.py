@@ -192,7 +192,7 @@ def answers(web: str) -> bool:
 
 #: What a step's transaction is known by.
 STATEMENTS = {
-    "landing": b'INSERT INTO "ingest_page"',
+    "landing": b"INSERT INTO ingest_page",
     "applying": b'UPDATE "ingest_collectionjob" SET "pages_applied"',
     "counting": b"INSERT INTO metrics_dailymetric",
 }

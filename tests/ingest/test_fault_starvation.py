@@ -64,8 +64,7 @@ def test_a_page_asked_ahead_is_landed_before_the_job_makes_way(
 ) -> None:
     start(stream("orders"))
     ring_for_all()
-    monkeypatch.setattr(fetching, "WORTH_ASKING_AHEAD", 0.0)
-    monkeypatch.setattr(fetching, "LONGER_THAN_LANDING", 0.0)
+    monkeypatch.setattr(fetching, "_is_worth_asking_ahead", lambda read, *_: bool(read.page.next_cursor))
 
     assert fetch(slow) == 2
 

@@ -37,7 +37,7 @@ def threads(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def quick_landing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which landing never outweighs the wait."""
-    monkeypatch.setattr("ingest.fetching.LONGER_THAN_LANDING", 0.0)
+    monkeypatch.setattr("ingest.fetching.LONGER_THAN_LANDING", 1e-9)
 
 
 def ahead(names: list[str]) -> int:
@@ -52,7 +52,7 @@ def test_a_slow_provider_is_asked_ahead_and_each_page_once(
 
     assert (job.status, job.fetched, GenericRecord.objects.count()) == ("SUCCEEDED", PAGES, PAGES)
     assert [request.cursor for _, request in script.requests] == [None, *map(str, range(1, PAGES))]
-    assert ahead(threads) == PAGES - 1
+    assert ahead(threads) == PAGES - 2  # the first landing has to be measured
 
 
 @pytest.mark.usefixtures("db")
