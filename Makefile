@@ -1,6 +1,6 @@
 # The commands of this project. Paths are relative, so that the folder's own path may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench check checks up down migrate venv format clean erase
+.PHONY: help demo test faults chaos bench check checks up down migrate venv format clean erase
 
 PY := .venv/bin/python
 REQUIREMENTS := requirements.txt requirements-demo.txt constraints.txt
@@ -17,6 +17,9 @@ demo: .venv/.installed-demo  ## sync sample data and show it in a browser; ONCE=
 
 test: .venv/.installed-dev  ## run all tests; ARGS="tests/local -x" goes to pytest
 	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest $(ARGS)
+
+faults: .venv/.installed-dev  ## worker killed at each named point, links and servers broken one by one: a quarter of an hour
+	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest -m "thorough or not thorough" tests/faults $(ARGS)
 
 chaos: .venv/.installed-dev  ## break everything at random for SECONDS (90) from SEED, and look for what was lost
 	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m tests.chaos --seconds $(or $(SECONDS),90) $(if $(SEED),--seed $(SEED)) $(if $(LEASE),--lease $(LEASE))

@@ -14,7 +14,7 @@ import pytest
 
 from local.servers import PROJECT
 
-SECONDS = 40
+SECONDS = 25
 NEW_SEED = random.SystemRandom().randrange(10**6)
 
 

@@ -31,7 +31,7 @@ HANGUPS = 12
 HUNG_UP = ("terminating connection due to administrator command", "server closed the connection unexpectedly")
 DATABASE = 'ALTER DATABASE "{}" {}'
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
 @pytest.fixture

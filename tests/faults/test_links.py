@@ -33,7 +33,7 @@ PREFETCHED = 4
 #: A silent link is noticed after 10 s, three in a row after 30 s; then comes a tick.
 CONSUMES_WITHIN = 35.0
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

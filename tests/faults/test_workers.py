@@ -25,7 +25,7 @@ LEASE = float(SMALL_STEPS["LEASE_SECONDS"])
 TICK = 5.0
 PAGE_SIZE = 20
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
 @pytest.fixture
