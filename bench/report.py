@@ -20,6 +20,10 @@ from local.servers import PROJECT
 RESULTS = PROJECT / "bench" / "results"
 PAGE = PROJECT / "docs" / "performance.md"
 IMAGES = PROJECT / "docs" / "images"
+PICTURES = (
+    "![Records per second of each system](images/performance.svg)\n\n"
+    "![Memory of each process over time](images/performance-memory.svg)\n"
+)
 BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 MIB = 2**20
 POINTS = 100
@@ -122,7 +126,8 @@ def keep(bench: Bench, *, today: date) -> None:
 
 def _markdown(bench: Bench, today: date) -> str:
     facts = "; ".join(f"{name}: {value}" for name, value in bench.facts.items())
-    parts = [f"Measured on {today.isoformat()}. {facts}.\n", *(_piped(table) for table in tables(bench))]
+    parts = [PICTURES, f"Measured on {today.isoformat()}. {facts}.\n"]
+    parts += [_piped(table) for table in tables(bench)]
     return "\n".join(parts)
 
 
