@@ -193,7 +193,7 @@ def test_an_answer_to_a_caller_who_hung_up_is_not_served(
             lines += [f"{name}: {value}" for name, value in SHOPIFY_TOKEN.items()]
             caller.sendall("\r\n".join([*lines, "", ""]).encode())
             wait_until(lambda: world.ledger(ORDERS)["served"]["records"] == 5)
-        wait_until(lambda: world.ledger(ORDERS)["served"] == {"pages": {}, "records": 0})
+        wait_until(lambda: world.ledger(ORDERS)["served"] == {"requests": 0, "records": 0, "pages": {}})
 
     world.latency(0)
     assert len(http.get(address.geturl(), headers=SHOPIFY_TOKEN).json()["orders"]) == 5
