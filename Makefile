@@ -19,7 +19,7 @@ test: .venv/.installed-dev  ## run all tests; ARGS="tests/local -x" goes to pyte
 	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest $(ARGS)
 
 faults: .venv/.installed-dev  ## worker killed at each named point, links and servers broken one by one: a quarter of an hour
-	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest -m "thorough or not thorough" tests/story/test_fault_broker.py tests/faults $(ARGS)
+	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m local run $(PY) -m pytest -m "thorough or not thorough" tests/faults $(ARGS)
 
 chaos: .venv/.installed-dev  ## break everything at random for SECONDS (90) from SEED, and look for what was lost
 	@PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m tests.chaos --seconds $(or $(SECONDS),90) $(if $(SEED),--seed $(SEED)) $(if $(LEASE),--lease $(LEASE))

@@ -84,5 +84,5 @@ def move(lease: Lease, fetched: FetchedPage, page: Page) -> Standing:
         cursor.execute(_MOVE, values)
         row = cursor.fetchone()
     if row is None:
-        raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+        raise LeaseLost(lease)
     return Standing(*row)

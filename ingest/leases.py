@@ -27,6 +27,9 @@ QUARANTINED = (
 class LeaseLost(Exception):
     """Another worker holds the job now, or it was ended: what this one wanted to write must not happen."""
 
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(f"job {lease.job_id} is no longer held with token {lease.token}")
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -77,7 +80,7 @@ def renew(lease: Lease) -> None:
         {"job": lease.job_id, "token": lease.token, "ttl": settings.LEASE_SECONDS},
     )
     if row is None:
-        raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+        raise LeaseLost(lease)
 
 
 def write_fenced(lease: Lease, **values: Any) -> None:
@@ -88,7 +91,7 @@ def write_fenced(lease: Lease, **values: Any) -> None:
     """
     held = CollectionJob.objects.filter(pk=lease.job_id, lease_token=lease.token, lease_until__isnull=False)
     if held.update(**values) != 1:
-        raise LeaseLost(f"job {lease.job_id} is no longer held with token {lease.token}")
+        raise LeaseLost(lease)
 
 
 def reap() -> list[int]:

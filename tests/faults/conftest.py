@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from local.errors import ServerError
 from tests.faults.stage import Stage
 from tests.story.conftest import shown
-from tests.story.redis import PrivateRedis
+from tests.story.redis import PrivateRedis, private_redis
 
 __all__ = ["shown"]
 
@@ -24,15 +22,8 @@ TAIL = 6_000
 @pytest.fixture(scope="module")
 def redis() -> Iterator[PrivateRedis]:
     """A Redis that may be killed, one for all tests of a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # where we are root, the program is copied for another user
-        try:
-            server = PrivateRedis(Path(folder))
-        except ServerError as error:
-            pytest.skip(str(error))
-        server.start()
+    with private_redis() as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ class Stage(Processes):
         return self._start(name, command, {**SMALL_STEPS, "REMAP_SIGTERM": "SIGQUIT", **environment})
 
     def _tell(self, worker: Started, order: str) -> None:
-        with Celery(broker=self._environment["REDIS_URL"]) as client:
+        with Celery(broker=self._environment["REDIS_URL"], set_as_current=False) as client:
             for queue in QUEUES:
                 tell = getattr(client.control, order)
                 assert tell(queue, destination=[worker.name], reply=True, timeout=10), (

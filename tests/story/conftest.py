@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from local.errors import ServerError
 from tests.story.processes import Processes
-from tests.story.redis import PrivateRedis
+from tests.story.redis import PrivateRedis, private_redis
 
 _REPORT = pytest.StashKey[pytest.TestReport]()
 TAIL = 6_000
@@ -32,15 +30,8 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def redis() -> Iterator[PrivateRedis]:
     """A Redis that may be flushed and killed."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # where we are root, the program is copied for another user
-        try:
-            server = PrivateRedis(Path(folder))
-        except ServerError as error:
-            pytest.skip(str(error))
-        server.start()
+    with private_redis() as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture

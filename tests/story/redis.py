@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from redis import Redis
 
+from local.errors import ServerError
 from local.processes import free_port
 from local.programs import find
 from local.redis import PROGRAM, SETTINGS, VARIABLE
 
 START_SECONDS = 10.0
+
+
+@contextmanager
+def private_redis() -> Iterator[PrivateRedis]:
+    """Run one in a folder that goes with it; where this machine has none the test is skipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # where we are root, the program is copied for another user
+        try:
+            server = PrivateRedis(Path(folder))
+        except ServerError as error:
+            pytest.skip(str(error))
+        server.start()
+        yield server
+        server.kill()
 
 
 class PrivateRedis:

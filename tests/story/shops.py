@@ -151,6 +151,15 @@ def assert_no_lease_left() -> None:
     assert not CollectionJob.objects.filter(lease_until__isnull=False).exists()
 
 
+def assert_exact(world: SandboxClient, datasets: dict[SourceStream, str]) -> None:
+    """Compare with the ledger, count for count; nothing may be left over."""
+    assert_all_succeeded()
+    assert_equal_to(world, datasets)
+    assert_no_version_twice()
+    assert_counters_are_sums_of_pages()
+    assert_no_lease_left()
+
+
 def refetched(world: SandboxClient, datasets: dict[SourceStream, str]) -> dict[str, int]:
     """Return how many answers were asked for again, by dataset."""
     return {

@@ -55,14 +55,6 @@ def wait_until_ready(worker: Started) -> None:
     wait_for(lambda: " ready." in worker.log_text(), seconds=30, what="the worker is ready")
 
 
-def assert_exact(world: SandboxClient, datasets: dict[SourceStream, str]) -> None:
-    shops.assert_all_succeeded()
-    shops.assert_equal_to(world, datasets)
-    shops.assert_no_version_twice()
-    shops.assert_counters_are_sums_of_pages()
-    shops.assert_no_lease_left()
-
-
 def test_flushed_queue_of_jobs_nobody_had_begun(
     processes: Processes, redis: PrivateRedis, many_jobs: list[CollectionJob], shown: list[str]
 ) -> None:
@@ -120,14 +112,14 @@ def test_redis_away_in_the_middle(
     took = wait_for(shops.all_ended, seconds=ENDS_WITHIN, what="every job ends once Redis is back")
 
     shown.append(f"Redis away for {OUTAGE:.0f} s: all ended {took:.1f} s after it was back")
-    assert_exact(world, datasets)
+    shops.assert_exact(world, datasets)
 
 
 def test_messages_of_another_version(
     processes: Processes, redis: PrivateRedis, world: SandboxClient, datasets: dict[SourceStream, str]
 ) -> None:
     some_job = CollectionJob.objects.earliest("pk").pk
-    with Celery(broker=redis.url) as client:
+    with Celery(broker=redis.url, set_as_current=False) as client:
         client.send_task("syncproject.pipeline.gone", kwargs={"job_id": some_job}, queue="fetch")
         client.send_task("syncproject.pipeline.fetch_page", args=[some_job], queue="fetch")
         later = {"job_id": some_job, "payload": {"rows": [1]}, "version": 2}
@@ -145,7 +137,7 @@ def test_messages_of_another_version(
     assert "ContentDisallowed" in worker.log_text()
     assert worker.is_running
     wait_for(lambda: not redis.unacknowledged(), seconds=10, what="every message is acknowledged")
-    assert_exact(world, datasets)
+    shops.assert_exact(world, datasets)
 
 
 def turn_of(client: Celery, job_id: int) -> Signature:
@@ -164,7 +156,7 @@ def test_message_delivered_twenty_times(
 ) -> None:
     twenty_times = list(CollectionJob.objects.values_list("pk", flat=True)) * 20
     random.Random(20).shuffle(twenty_times)
-    with Celery(broker=redis.url) as client:
+    with Celery(broker=redis.url, set_as_current=False) as client:
         for pk in twenty_times:
             turn_of(client, pk).apply_async()
     assert redis.waiting("fetch") == len(twenty_times)
@@ -173,6 +165,6 @@ def test_message_delivered_twenty_times(
     wait_for(shops.all_ended, seconds=ENDS_WITHIN, what="every job ends")
     wait_for(lambda: not redis.waiting("fetch"), seconds=30, what="all messages are heard")
 
-    assert_exact(world, datasets)
+    shops.assert_exact(world, datasets)
     fetched_once = CollectionJob.objects.filter(fetched=F("inserted")).count()
     assert fetched_once == len(datasets)

@@ -16,8 +16,7 @@ from tests.ingest.steps import StreamNamed, start
 from tests.scripted import START, Script, record
 from tests.story.redis import PrivateRedis
 
-# They exchange the broker under the app of this process, and are sure only in a process of their own.
-pytestmark = [pytest.mark.thorough, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 UseBroker = Callable[[str], None]
 

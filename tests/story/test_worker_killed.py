@@ -54,14 +54,6 @@ def datasets(transactional_db: None, world: SandboxClient) -> dict[SourceStream,
     return found
 
 
-def assert_everything_is_right(world: SandboxClient, datasets: dict[SourceStream, str]) -> None:
-    shops.assert_all_succeeded()
-    shops.assert_equal_to(world, datasets)
-    shops.assert_no_version_twice()
-    shops.assert_counters_are_sums_of_pages()
-    shops.assert_no_lease_left()
-
-
 def has_landed(pages: int) -> bool:
     return shops.pages_landed() >= pages
 
@@ -84,7 +76,7 @@ def test_every_worker_process_killed_again_and_again(
     again = shops.refetched(world, datasets)
     pages = shops.pages_landed()
     shown.append(f"seed {SEED}: {KILLS} kills, {pages} pages, refetched {again}, ended after {took:.1f} s")
-    assert_everything_is_right(world, datasets)
+    shops.assert_exact(world, datasets)
     assert all(times <= KILLS for times in again.values()), again
 
 
@@ -100,7 +92,7 @@ def test_pool_process_killed(
 
     again = shops.refetched(world, datasets)
     shown.append(f"both pool processes killed: ended after {took:.1f} s, refetched {again}")
-    assert_everything_is_right(world, datasets)
+    shops.assert_exact(world, datasets)
     assert all(times <= 1 for times in again.values()), again
 
 
@@ -117,5 +109,5 @@ def test_recovery_with_the_settings_of_production(
 
     again = shops.refetched(world, datasets)
     shown.append(f"default lease: ended {took:.1f} s after the restart, refetched {again}")
-    assert_everything_is_right(world, datasets)
+    shops.assert_exact(world, datasets)
     assert all(times <= 1 for times in again.values()), again
