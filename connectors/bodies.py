@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from urllib3 import BaseHTTPResponse
 
@@ -51,6 +51,20 @@ def _unpacked(chunks: Iterator[bytes], max_bytes: int) -> bytes:
     if not unpacker.is_complete:
         raise TransientError("the body ends in the middle of its gzip stream")
     return b"".join(parts)
+
+
+def unzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    """
+    Yield what gzip chunks hold, part by part.
+
+    :raises TransientError: if they end too soon
+    :raises BadResponse: if they are no gzip, or hold more than `max_bytes`
+    """
+    unpacker = _Unpacker(max_bytes)
+    for chunk in chunks:
+        yield from unpacker.unpack(chunk)
+    if not unpacker.is_complete:
+        raise TransientError("the file ends in the middle of its gzip stream")
 
 
 class _Unpacker:

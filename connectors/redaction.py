@@ -19,7 +19,7 @@ class Redactor:
 
     def add(self, secret: str) -> None:
         """Leave this one out, too."""
-        if secret:
+        if secret and secret not in self._spellings:
             # The longest first, as one secret may be a part of another.
             found = {**self._spellings, secret: _any_spelling(secret)}
             self._spellings = dict(sorted(found.items(), key=lambda item: -len(item[0])))

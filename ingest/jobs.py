@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
-from connectors.errors import ConnectorError
-from ingest import schedules
+from connectors.errors import ConnectorError, NeedsReconnect
+from ingest import reports, schedules, sightings
 from ingest.leases import Lease, write_fenced
 from ingest.models import CollectionJob, Page, RawRecord, Source, SourceStream
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 # A message may wait in a busy queue; ringing again sooner would only lengthen the queue.
 RING_AGAIN_AFTER = timedelta(seconds=30)
 RING_AGAIN_WHEN_IDLE = timedelta(seconds=4)
+# Sources that may be asked for something.
+ASKABLE: dict[str, Any] = {"source__is_paused": False, "source__needs_reconnect_since__isnull": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,7 @@ def start_due(*, now: datetime) -> int:
     due = (
         SourceStream.objects.select_for_update(skip_locked=True, of=("self",))
         # No time yet means the schedule is new: run once at once, then by the schedule.
-        .filter(
-            Q(next_run_at__lte=now) | Q(next_run_at__isnull=True), is_enabled=True, source__is_paused=False
-        )
+        .filter(Q(next_run_at__lte=now) | Q(next_run_at__isnull=True), is_enabled=True, **ASKABLE)
         .exclude(schedule="")
         .order_by("next_run_at")[:500]
     )
@@ -116,7 +117,7 @@ def take_unrung(*, now: datetime, is_fetch_idle: bool, is_apply_idle: bool) -> l
         | Q(is_fetched=False, rung_at__lt=soon if is_fetch_idle else late)
         | Q(is_fetched=True, rung_at__lt=soon if is_apply_idle else late),
         Q(lease_until__isnull=True),
-        Q(source__is_paused=False) | Q(is_fetched=True),
+        Q(**ASKABLE) | Q(is_fetched=True),
         status__in=CollectionJob.LIVE,
         next_run_at__lte=now,
     )
@@ -155,7 +156,7 @@ def _fetchable(now: datetime) -> QuerySet[CollectionJob]:
         is_fetched=False,
         lease_until__isnull=True,
         next_run_at__lte=now,
-        source__is_paused=False,
+        **ASKABLE,
     )
 
 
@@ -223,6 +224,28 @@ def end_cancelled() -> int:
     return unheld.update(is_fetched=True, outcome=CollectionJob.Status.CANCELLED, rung_at=None)
 
 
+def end_disconnected() -> int:
+    """
+    Close the fetching phase of jobs that no worker holds and whose source a person has to connect again.
+
+    They would wait for ever; the next run starts at the watermark all the same. Return how many.
+    """
+    unheld = CollectionJob.objects.filter(
+        status__in=CollectionJob.LIVE,
+        source__needs_reconnect_since__isnull=False,
+        is_fetched=False,
+        lease_until__isnull=True,
+    )
+    reason = Source.objects.filter(pk=OuterRef("source_id")).values("needs_reconnect_reason")
+    return unheld.update(
+        is_fetched=True,
+        outcome=CollectionJob.Status.FAILED,
+        error_type=NeedsReconnect.error_type,
+        error=Subquery(reason),
+        rung_at=None,
+    )
+
+
 def set_paused(sources: Iterable[Source], *, paused: bool) -> int:
     """Pause or resume sources; running jobs stop at their next page and go on from there later."""
     return Source.objects.filter(pk__in=[source.pk for source in sources]).update(is_paused=paused)
@@ -240,7 +263,10 @@ def finish(job_id: int) -> CollectionJob | None:
         )
         if job is None or job.pages.filter(state__in=Page.OPEN).exists():
             return None
-        _close(job)
+        missing = _missing(job)
+        if not missing and sightings.sweep(job):
+            return None  # with pages to apply that say what is gone
+        _close(job, missing)
     job.refresh_from_db(fields=["finished_at"])
     log.info("job ended", extra=_facts(job))
     return job
@@ -262,21 +288,24 @@ def _facts(job: CollectionJob) -> dict[str, object]:
     }
 
 
-def _close(job: CollectionJob) -> None:
+def _close(job: CollectionJob, missing: str) -> None:
     statuses = CollectionJob.Status
-    missing = _missing(job)
-    job.status = job.outcome or (statuses.PARTIAL if job.failed or missing else statuses.SUCCEEDED)
+    held = sightings.close(job)
+    reports.close(job)
+    doubt = missing or held
+    job.status = job.outcome or (statuses.PARTIAL if job.failed or doubt else statuses.SUCCEEDED)
     if not job.outcome:
-        job.error_type, job.error = ("incomplete", missing) if missing else ("", "")
+        job.error_type = "incomplete" if missing else sightings.HELD if held else ""
+        job.error = doubt
     job.finished_at = Now()
     job.save(update_fields=["status", "error_type", "error", "finished_at"])
-    is_whole = not job.outcome and not missing
+    is_whole = not job.outcome and not doubt
     if is_whole and job.mode in (CollectionJob.Mode.INCREMENTAL, CollectionJob.Mode.FULL):
         _advance_watermark(job)
 
 
 def _missing(job: CollectionJob) -> str:
-    if job.mode == CollectionJob.Mode.FULL and not job.fetched and _has_records(job):
+    if job.mode == CollectionJob.Mode.FULL and not job.fetched and _has_records(job) and not _is_seen(job):
         return (
             "The source listed nothing at all, though there were records before. What we have stays. Check "
             "what its credentials may still read, and its filters; if it is really empty now, all is well."
@@ -292,6 +321,11 @@ def _missing(job: CollectionJob) -> str:
         f"The source says it has {job.expected_total} records, {arrived} arrived. The watermark stays; "
         "run a full refresh, and if that falls short too, look at the source's filters and permissions."
     )
+
+
+def _is_seen(job: CollectionJob) -> bool:
+    """Tell whether the run noted what it saw: what it did not see is then another question."""
+    return job.sightings.exists()
 
 
 def _has_records(job: CollectionJob) -> bool:

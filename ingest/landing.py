@@ -18,7 +18,7 @@ from connectors import exact_json
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop
-from ingest import checkpoints, comparing, deadletters, isolating, versions
+from ingest import checkpoints, comparing, deadletters, isolating, reports, sightings, versions
 from ingest.checkpoints import Standing
 from ingest.comparing import Sorted
 from ingest.leases import Lease
@@ -30,9 +30,13 @@ EMPTY_PAGES = 500
 ONE_PAGE_PER_CURSOR = "one_page_per_cursor"
 
 
-def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: int) -> tuple[Page, Standing]:
+def land(
+    job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: int, keeps_ids: bool = False
+) -> tuple[Page, Standing]:
     """
     Store the page at the job's cursor and move the cursor, all or nothing; `job` moves along.
+
+    `keeps_ids`: what the whole run did not list will count as gone.
 
     :raises LeaseLost: if another worker has the job; nothing is written then
     :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
@@ -42,6 +46,9 @@ def land(job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: in
         with transaction.atomic():
             _refuse_repetition(job, fetched, _page_digest(fetched, body_hashes))
             page = _land_records(job, fetched, body_hashes, cursor=job.cursor, fetch_ms=fetch_ms)
+            if keeps_ids:
+                sightings.note(page, fetched.records)
+            reports.note_landed(job, fetched.next_cursor, rows=len(fetched.records))
             standing = checkpoints.move(lease, fetched, page)
     except IntegrityError as error:
         if ONE_PAGE_PER_CURSOR not in str(error):

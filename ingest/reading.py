@@ -11,6 +11,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from django.db import connection
+
 from connectors.base import Connector, FetchRequest, Page
 from connectors.base import Stream as OfferedStream
 from ingest import leases
@@ -46,7 +48,7 @@ class Progress:
             self._renewed = time.monotonic()
 
     def while_ahead(self, is_ahead: bool) -> None:
-        """Note whether another thread reads: it must not touch the database."""
+        """Note whether another thread reads: the lease is this one's to renew."""
         self._is_ahead = is_ahead
 
 
@@ -84,12 +86,19 @@ class Reader:
         """Begin to read the next page."""
         self._progress.while_ahead(True)
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        self._ahead = self._thread.submit(self._read, request)
+        self._ahead = self._thread.submit(self._read_apart, request)
 
     def close(self) -> None:
         """Forget what was asked for. A thread that waits still is left to the connector's own deadline."""
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _read_apart(self, request: FetchRequest) -> Read:
+        try:
+            return self._read(request)
+        finally:
+            # A token may have been renewed, by a connection of this thread's own.
+            connection.close()
 
     def _read(self, request: FetchRequest) -> Read:
         started = time.monotonic()

@@ -81,8 +81,8 @@ class Relation:
     @property
     def has_dangling_index(self) -> bool:
         """Tell whether rows that wait for their target are found without reading the table."""
-        names = {index.name for index in REFINED_MODELS[self.kind]._meta.indexes}
-        return f"{self.kind}_awaits_{self.target_kind}" in names
+        waiting = ["source", self.external_id_column]
+        return any(index.fields == waiting for index in REFINED_MODELS[self.kind]._meta.indexes)
 
 
 def uuid7s(milliseconds: int) -> Iterator[str]:

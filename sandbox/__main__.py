@@ -75,6 +75,7 @@ def _options(settings: argparse.Namespace) -> Options:
     return Options(
         now=int(time.time()) if settings.now is None else settings.now,
         seed=settings.seed,
+        scale=settings.scale,
         plain_orders=settings.plain_orders,
         bad_share=settings.bad_share,
         latency_ms=settings.latency_ms,

@@ -14,15 +14,27 @@ import threading
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sandbox import vocabulary as words
 from sandbox.data import Facts, Recipe, Record, song
 from sandbox.dataset import BadRow, Dataset
 from sandbox.messages import Answer, Handler, Request, Served
+from sandbox.options import Options
+from sandbox.simulators import Offer, Simulator
 
 CSV = "text/csv; charset=utf-8"
 MUSIC_COLUMNS = ("song_name", "artist_name", "music_genre", "album", "track_id")
+CATALOG_COLUMNS = (
+    "category_id",
+    "capacity",
+    "capacity_gb",
+    "price",
+    "content_count",
+    "content_unit",
+    "is_active",
+    "is_popular",
+)
 HEADERS = {"music": ",".join(MUSIC_COLUMNS).encode() + b"\r\n", "catalog": b""}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -202,3 +214,46 @@ def _range(text: str, size: int) -> range | None:
     if not first:
         return range(max(size - int(last), 0), size)
     return range(int(first), min(int(last) + 1 if last else size, size))
+
+
+def _recipes(options: Options) -> list[tuple[Recipe, int]]:
+    made = recipes()
+    return [(made["music"], options.songs), (made["catalog"], options.catalog)]
+
+
+def music_table(identifier: str) -> dict[str, Any]:
+    """Return how a source reads the songs, from disk or from here."""
+    columns = {"external_id": "track_id", "title": "song_name", "artist": "artist_name"}
+    return {
+        "sourceIdentifier": identifier,
+        "targetTable": "content_index",
+        "contentType": "music",
+        "columnMapping": {**columns, "genre": "music_genre"},
+    }
+
+
+def catalog_table(identifier: str) -> dict[str, Any]:
+    """Return how a source reads the price list, from disk or from here."""
+    return {
+        "sourceIdentifier": identifier,
+        "targetTable": "catalog_items",
+        "hasHeader": False,
+        "columns": list(CATALOG_COLUMNS),
+    }
+
+
+def _offer(url: str) -> Offer:
+    music, catalog = music_table(f"{url}/files/music.csv"), catalog_table(f"{url}/files/catalog.csv")
+    return Offer(
+        config={"streams": {"music": music, "catalog": catalog}},
+        datasets={"music": "files.music", "catalog": "files.catalog"},
+        bad_credentials={"token": "none is needed"},
+    )
+
+
+SIMULATOR = Simulator(
+    connector="csv",
+    recipes=_recipes,
+    routes=lambda setting: Files(dict(setting.datasets)).routes(),
+    offer=_offer,
+)

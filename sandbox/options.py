@@ -19,6 +19,8 @@ class Options:
     catalog: int = 500
     #: In the Atom and in the RSS feed each.
     articles: int = 500
+    #: Multiplies the counts of the providers not named above.
+    scale: float = 1.0
     #: Every order has exactly three lines and a customer, for benchmarks.
     plain_orders: bool = False
     #: Share of each dataset that no reader can store.

@@ -18,10 +18,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from sandbox import shopify_records
+from sandbox.data import Recipe
 from sandbox.dataset import Dataset
 from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn
 from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
+from sandbox.options import Options
 from sandbox.order import Window
+from sandbox.simulators import Offer, Setting, Simulator
 
 PREFIX = "/shopify/admin/api/"
 VERSION = "2026-10"
@@ -167,3 +170,26 @@ def _only_fields(rows: list[bytes], fields: str | None) -> list[bytes]:
     return [
         msgspec.json.encode({name: value for name, value in row.items() if name in wanted}) for row in decoded
     ]
+
+
+def _recipes(options: Options) -> list[tuple[Recipe, int]]:
+    made = shopify_records.recipes(options)
+    counts = {"customers": options.customers, "products": options.products, "orders": options.orders}
+    return [(made[name], count) for name, count in counts.items()]
+
+
+def _routes(setting: Setting) -> dict[str, Handler]:
+    bucket = Bucket(leak_rate=setting.options.leak_rate, clock=setting.clock)
+    return Shop(dict(setting.datasets), token=setting.options.shopify_token, bucket=bucket).routes()
+
+
+def _offer(url: str) -> Offer:
+    return Offer(
+        config={"shop": "sandbox.myshopify.com", "base_url": f"{url}/shopify"},
+        datasets={name: f"shopify.{name}" for name in ("customers", "products", "orders")},
+        credentials={"access_token": Options(now=0).shopify_token},
+        bad_credentials={"access_token": "shpat_wrong"},
+    )
+
+
+SIMULATOR = Simulator(connector="shopify", recipes=_recipes, routes=_routes, offer=_offer)

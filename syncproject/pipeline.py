@@ -43,6 +43,7 @@ def tick(**_: Any) -> None:
     """Every 5 s: hand back stalled jobs, start due streams, ring for every job that waits for a worker."""
     leases.reap()
     jobs.end_cancelled()
+    jobs.end_disconnected()
     jobs.start_due(now=timezone.now())
     idle = idle_queues()
     due = jobs.take_unrung(

@@ -15,12 +15,14 @@ Quirks, as of 2026-11-22:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from msgspec.structs import replace
 from pydantic import SecretStr, field_validator
 
-from connectors.base import Access, Config, Connector, FetchRequest, Json, Page, Stream
+from connectors.auth.schemes import ApiKey, Authorizer
+from connectors.base import Access, AuthMode, Config, Connector, FetchRequest, Json, Page, Stream
 from connectors.errors import CursorExpired
 from connectors.fields import Fields
 from connectors.http import Answer, HttpSession, RefusedRequest
@@ -38,9 +40,11 @@ _VERSION = re.compile(r"[0-9]{4}-[0-9]{2}|unstable")
 
 class ShopifyConfig(Config):
     shop: str
+    """The shop's own domain, `<name>.myshopify.com`."""
     api_version: str = "2026-10"
-    #: Instead of https://<shop>, for a stand-in.
+    """Quarterly version of the Admin API."""
     base_url: str | None = None
+    """Instead of `https://<shop>`; for a stand-in such as the sandbox."""
 
     @field_validator("shop")
     @classmethod
@@ -57,8 +61,19 @@ class ShopifyConfig(Config):
         return version
 
 
-class ShopifyCredentials(Config):
+class AccessToken(AuthMode):
+    """A token that does not end, made with a custom app in the shop's admin."""
+
+    mode = "access_token"
+    title = "Access token of a custom app"
+
     access_token: SecretStr
+    """Admin API access token, `shpat_...`."""
+
+    def doubt(self) -> str:
+        if self.access_token.get_secret_value().startswith("shpss_"):
+            return "Wrong kind of key: shpss_ is the app's client secret, access tokens begin with shpat_."
+        return ""
 
 
 def refine_customer(payload: Json) -> Customer:
@@ -142,10 +157,21 @@ def _line(raw: Fields, order: Order) -> OrderLine:
     )
 
 
-STREAMS = (
-    Stream(name="customers", kind="customer", refine=refine_customer, page_size=250, is_incremental=True),
-    Stream(name="products", kind="product", refine=refine_product, page_size=250, is_incremental=True),
-    Stream(name="orders", kind="order", refine=refine_order, page_size=250, is_incremental=True),
+STREAMS = tuple(
+    Stream(
+        name=name,
+        kind=kind,
+        refine=refine,
+        page_size=MAX_PAGE_SIZE,
+        is_incremental=True,
+        cursor_field="updated_at",
+        scopes=(f"read_{name}",),
+    )
+    for name, kind, refine in (
+        ("customers", "customer", refine_customer),
+        ("products", "product", refine_product),
+        ("orders", "order", refine_order),
+    )
 )
 
 
@@ -153,20 +179,23 @@ class Shopify(Connector):
     name = "shopify"
     title = "Shopify"
     config_model = ShopifyConfig
-    credentials_model = ShopifyCredentials
+    example = {"shop": "my-shop.myshopify.com"}
+    auth_modes = (AccessToken,)
 
-    def __init__(self, *, config: ShopifyConfig, credentials: ShopifyCredentials, access: Access) -> None:
+    def __init__(self, *, config: ShopifyConfig, credentials: AccessToken, access: Access) -> None:
         super().__init__(config=config, credentials=credentials, access=access)
         token = credentials.access_token.get_secret_value()
+        self._auth = ApiKey(name="X-Shopify-Access-Token", value=token)
         base = (config.base_url or f"https://{config.shop}").rstrip("/")
         self._api = f"{base}/admin/api/{config.api_version}"
         self._paging = LinkPaging(base_url=self._api, limit_param="limit")
-        self._http = HttpSession(
-            connector=self.name, access=access, headers={"X-Shopify-Access-Token": token}, secrets=[token]
-        )
+        self._http = HttpSession(connector=self.name, access=access, auth=self._auth)
 
     def streams(self) -> tuple[Stream, ...]:
         return STREAMS
+
+    def authorizers(self) -> Collection[Authorizer]:
+        return (self._auth,)
 
     def fetch(self, stream: Stream, request: FetchRequest) -> Page:
         answer = self._ask(stream, request)

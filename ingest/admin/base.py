@@ -170,6 +170,7 @@ class SyncAdmin(ModelAdmin):
     ) -> HttpResponse:
         if obj is not None:
             context["panels"] = self.panels(request, obj)
+            context["may_act"] = self.may_act(request)
             context["buttons"] = self._buttons(obj) if self.may_act(request) else []
         response: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return response

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from ingest import jobs
+from ingest import jobs, sightings
 from ingest.admin import cells, progress
 from ingest.admin.base import Panel, ReadOnlyAdmin, Verb, facts, table
 from ingest.admin.filters import SourceFilter, StreamFilter
@@ -47,6 +47,18 @@ def sync_again(request: HttpRequest, chosen: QuerySet[CollectionJob]) -> None:
         else:
             messages.warning(
                 request, f"Stream {job.stream.name}: job {again.pk} is live already; wait or cancel it."
+            )
+
+
+def accept_deletions(request: HttpRequest, chosen: QuerySet[CollectionJob]) -> None:
+    for job in chosen:
+        if sightings.accept(job.pk):
+            messages.success(
+                request, f"Job {job.pk}: what the source did not list is marked as gone within seconds."
+            )
+        else:
+            messages.warning(
+                request, f"Job {job.pk} has no deletions to accept, or another run of its stream is live."
             )
 
 
@@ -95,6 +107,13 @@ class CollectionJobAdmin(ReadOnlyAdmin):
             icon="replay",
             run=sync_again,
             is_offered=lambda job: not job.is_live and job.mode != CollectionJob.Mode.REPLAY,
+        ),
+        Verb(
+            name="accept",
+            label="Accept deletions",
+            icon="delete_sweep",
+            run=accept_deletions,
+            is_offered=sightings.may_be_accepted,
         ),
     )
 
@@ -160,6 +179,7 @@ def _facts(job: CollectionJob) -> list[tuple[str, object]]:
         ("Newest change seen", job.high_water),
         ("Watermark of the stream", job.stream.watermark),
         ("Dead letters", _letters_link(job, f"{job.failed:,} in this run")),
+        ("Not listed any more", cells.number(job.missing_objects)),
         ("Pages", cells.list_link(Page, f"{job.pages_landed:,} landed", job__id__exact=job.pk)),
     ]
 

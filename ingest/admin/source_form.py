@@ -13,7 +13,9 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from connectors import all_connectors, exact_json
+from connectors.base import Connector
 from connectors.errors import ConfigError, RecordError
+from connectors.modes import fields_shown
 from ingest.connecting import connector_for
 from ingest.models import Source
 
@@ -103,17 +105,13 @@ class SourceForm(forms.ModelForm):
 
 def _settings_known() -> SafeString:
     rooms = all_connectors().items()
-    known = [(_settings_of(name, cls.config_model, cls.credentials_model),) for name, cls in rooms]
+    known = [(_settings_of(name, cls),) for name, cls in rooms]
     return format_html("A JSON object. {}", format_html_join("", "<br>{}", known))
 
 
-def _settings_of(name: str, config: Any, credentials: Any) -> str:
-    secrets = f"; credentials: {_names(credentials)}" if credentials.model_fields else ""
-    return f"{name}: {_names(config)}{secrets}."
-
-
-def _names(model: Any) -> str:
-    return ", ".join(
-        (field.alias or name) + (" (required)" if field.is_required() else "")
-        for name, field in model.model_fields.items()
-    )
+def _settings_of(name: str, connector: type[Connector]) -> str:
+    modes = [mode for mode in connector.auth_modes if mode.model_fields]
+    # Where there is one only, what it takes says it all.
+    ways = [f"{mode.mode}: {fields_shown(mode)}" if len(modes) > 1 else fields_shown(mode) for mode in modes]
+    secrets = f"; credentials: {'; or '.join(ways)}" if ways else ""
+    return f"{name}: {fields_shown(connector.config_model)}{secrets}."

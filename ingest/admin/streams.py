@@ -18,7 +18,7 @@ from ingest.models import SourceStream
 class StreamForm(forms.ModelForm):
     class Meta:
         model = SourceStream
-        fields = ("is_enabled", "mode", "schedule", "lookback", "page_size")
+        fields = ("is_enabled", "mode", "schedule", "lookback", "page_size", "deletion_brake")
 
     def clean_schedule(self) -> str:
         """:raises ValidationError: if the text is no schedule"""
@@ -53,6 +53,7 @@ class StreamInline(TabularInline):
         "schedule",
         "lookback",
         "page_size",
+        "deletion_brake",
         "watermark_shown",
         "next_shown",
         "success_shown",

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from connectors.providers.csv.table import CATALOG_COLUMNS
 from ingest.models import REFINED_MODELS, FailedSync, RawRecord, SourceStream
 from sandbox import SandboxClient
-from syncproject.demo import world
+from sandbox.files import CATALOG_COLUMNS, MUSIC_COLUMNS
 from syncproject.demo.world import DemoSource
 
 SHOWN = 3
@@ -139,7 +138,7 @@ def _compare_bodies(_: SourceStream, good: Versions, arrived: Sequence[Arrived])
 
 def _compare_rows(stream: SourceStream, good: Versions, arrived: Sequence[Arrived]) -> tuple[Marks, Marks]:
     """A file's rows are written again from what we kept, and must come out byte for byte."""
-    columns = CATALOG_COLUMNS if stream.name == "catalog" else world.SONG_COLUMNS
+    columns = CATALOG_COLUMNS if stream.name == "catalog" else MUSIC_COLUMNS
     expected = {version["sha256"]: "" for version in good.values()}
     return expected, {_row_digest(one.payload, columns): "" for one in arrived}
 

@@ -7,37 +7,22 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.providers.csv.table import CATALOG_COLUMNS
 from sandbox import Options, World
+from sandbox.files import catalog_table, music_table
+from sandbox.simulators import all_simulators
 
 SEED = 7
 #: A few records in ten thousand that no reader can store.
 BAD_SHARE = 0.0006
 PREFIX = "demo-"
 
-SONG_FIELDS = {
-    "external_id": "id",
-    "title": "name",
-    "artist": "artist.name",
-    "genre": "genre",
-    "occurred_at": "created_at",
-}
-SONG_COLUMNS = ("song_name", "artist_name", "music_genre", "album", "track_id")
-MUSIC_TABLE = {
-    "targetTable": "content_index",
-    "contentType": "music",
-    "columnMapping": {
-        "external_id": "track_id",
-        "title": "song_name",
-        "artist": "artist_name",
-        "genre": "music_genre",
-    },
-}
+#: In the order in which people should see them move; those of other providers follow.
+NAMES = {"shopify": "shop", "rest": "api", "csv": "download", "atom": "news"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,97 +74,18 @@ def write_files(known: Facts, folder: Path) -> None:
 
 def sources(*, url: str) -> list[DemoSource]:
     """Return the sources, in the order in which people should see them move."""
-    options = Options(now=0)
-    return [
-        DemoSource(
-            name=f"{PREFIX}shop",
-            connector="shopify",
-            config={"shop": "sandbox.myshopify.com", "base_url": f"{url}/shopify"},
-            datasets={name: f"shopify.{name}" for name in ("customers", "products", "orders")},
-            credentials={"access_token": options.shopify_token},
-        ),
-        DemoSource(
-            name=f"{PREFIX}api",
-            connector="rest",
-            config=_api_config(url),
-            datasets={name: f"api.{name}" for name in PAGINATION},
-            credentials={"token": options.api_token},
-        ),
-        DemoSource(
-            name=f"{PREFIX}files",
-            connector="csv",
-            config={
-                "streams": {
-                    "music": _music("music.csv"),
-                    "catalog": _catalog("catalog.csv"),
-                }
-            },
-            datasets={"music": "files.music", "catalog": "files.catalog"},
-            credentials={},
-        ),
-        DemoSource(
-            name=f"{PREFIX}download",
-            connector="csv",
-            config={"streams": {"music": _music(f"{url}/files/music.csv")}},
-            datasets={"music": "files.music"},
-            credentials={},
-        ),
-        DemoSource(
-            name=f"{PREFIX}news",
-            connector="atom",
-            config={
-                "streams": {
-                    "articles": {"sourceIdentifier": f"{url}/feeds/articles.atom", "contentType": "article"},
-                    "news": {"sourceIdentifier": f"{url}/feeds/news.rss", "contentType": "news"},
-                }
-            },
-            datasets={"articles": "feeds.articles", "news": "feeds.news"},
-            credentials={},
-        ),
-    ]
+    found = [_source(connector, url) for connector in [*NAMES, *sorted(set(all_simulators()) - {*NAMES})]]
+    streams = {"music": music_table("music.csv"), "catalog": catalog_table("catalog.csv")}
+    from_disk = replace(found[2], name=f"{PREFIX}files", config={"streams": streams})
+    return [*found[:2], from_disk, *found[2:]]
 
 
-#: One stream for each way of paging.
-PAGINATION: Mapping[str, Mapping[str, Any]] = {
-    "page": {"type": "page", "totalPath": "meta.total"},
-    "offset": {"type": "offset", "totalPath": "meta.total"},
-    "cursor": {
-        "type": "cursor",
-        "cursorPath": "meta.next_cursor",
-        "hasMorePath": "meta.has_more",
-        "totalPath": "meta.total",
-    },
-    "next": {"type": "next", "nextPath": "meta.next", "totalPath": "meta.total"},
-    "link": {"type": "link"},
-}
-
-
-def _api_config(url: str) -> dict[str, Any]:
-    return {
-        "auth": {"type": "bearer"},
-        "targetTable": "content_index",
-        "contentType": "music",
-        "fieldMapping": SONG_FIELDS,
-        "incremental": {"param": "updated_since", "field": "updated_at"},
-        "streams": {
-            name: {
-                "sourceIdentifier": f"{url}/api/{name}/items",
-                "pagination": {"limit": 100, "limitParam": "limit", **pagination},
-                **({"totalHeader": "X-Total"} if name == "link" else {"dataPath": "data.items"}),
-            }
-            for name, pagination in PAGINATION.items()
-        },
-    }
-
-
-def _music(identifier: str) -> dict[str, Any]:
-    return {"sourceIdentifier": identifier, **MUSIC_TABLE}
-
-
-def _catalog(identifier: str) -> dict[str, Any]:
-    return {
-        "sourceIdentifier": identifier,
-        "targetTable": "catalog_items",
-        "hasHeader": False,
-        "columns": list(CATALOG_COLUMNS),
-    }
+def _source(connector: str, url: str) -> DemoSource:
+    offer = all_simulators()[connector].offer(url)
+    return DemoSource(
+        name=f"{PREFIX}{NAMES.get(connector, connector)}",
+        connector=connector,
+        config=offer.config,
+        datasets=offer.datasets,
+        credentials=offer.credentials,
+    )

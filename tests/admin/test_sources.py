@@ -41,6 +41,7 @@ def form_of(shop: Shop, **values: str) -> dict[str, str]:
             f"streams-{number}-schedule": stream.schedule,
             f"streams-{number}-lookback": "00:10:00",
             f"streams-{number}-page_size": str(stream.page_size),
+            f"streams-{number}-deletion_brake": str(stream.deletion_brake),
         }
     return form | values
 

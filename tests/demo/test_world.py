@@ -79,7 +79,7 @@ def test_every_record_is_accounted_for(synced: list[DemoSource], small: sandbox.
     assert sums.records + sums.dead_letters == served
     assert sums.dead_letters > 20
     assert (
-        sums.line == f"demo: ok, {sums.records} records, 13 streams, {sums.dead_letters} dead letters, 0 lost"
+        sums.line == f"demo: ok, {sums.records} records, 14 streams, {sums.dead_letters} dead letters, 0 lost"
     )
 
 

@@ -165,7 +165,7 @@ def test_drift_changes_the_shape_of_the_changed_share(
 @pytest.mark.parametrize(
     ("dataset", "order", "said"),
     [
-        ("shopify.refunds", {}, "there are shopify.customers"),
+        ("shopify.refunds", {}, "there are .*shopify.customers"),
         (ORDERS, {"share": 2}, "<= 1"),
         (ORDERS, {"delete": 500}, "120 objects"),
         (ORDERS, {"drift": "sideways", "share": 0.1}, "known here: type, vanish, appear"),

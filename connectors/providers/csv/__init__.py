@@ -26,6 +26,12 @@ class Csv(Connector):
     name = "csv"
     title = "CSV file"
     config_model = CsvConfig
+    example = {
+        "sourceIdentifier": "music_catalog.csv",
+        "targetTable": "content_index",
+        "contentType": "music",
+        "columnMapping": {"external_id": "track_id", "title": "song_name", "artist": "artist_name"},
+    }
 
     def __init__(self, *, config: CsvConfig, credentials: Config, access: Access) -> None:
         super().__init__(config=config, credentials=credentials, access=access)

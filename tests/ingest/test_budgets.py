@@ -1,0 +1,300 @@
+"""Rate budgets in Redis: shared, corrected by what the provider says, with a reserve, and without Redis."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+import connectors
+from connectors.base import Access, Connector, FetchRequest, Page
+from connectors.budgets import BudgetPolicy
+from connectors.errors import RateLimited
+from ingest import budgets
+from ingest.budgets import Budgets, SharedBudget
+from ingest.models import RateBudget, Source
+from tests.conftest import finish
+from tests.ingest.steps import StreamNamed, fetch, start
+from tests.scripted import Script, ScriptedConnector, record
+
+pytestmark = pytest.mark.django_db
+POLICY = BudgetPolicy(name="calls", rate=1.0, burst=10.0)
+SLOW = BudgetPolicy(name="slow", rate=0.01, burst=10.0, reserve=0.2)
+_ids = itertools.count(random.randrange(10**9, 2 * 10**9))
+
+
+@pytest.fixture(autouse=True)
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse at once what would have to be waited for."""
+    monkeypatch.setattr(budgets, "PATIENCE", 0.0)
+
+
+@pytest.fixture
+def source_id() -> int:
+    """A source whose buckets nobody has used."""
+    return next(_ids)
+
+
+@pytest.fixture
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Redis is at an address where nobody answers."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = unused.getsockname()[1]
+    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{address}/0")
+    budgets._script.cache_clear()
+    yield
+    budgets._script.cache_clear()
+    budgets._away.until = 0.0
+
+
+def takes(budget: SharedBudget, cost: float = 1.0) -> int:
+    """Take until there is no more; return how often."""
+    for count in range(1000):
+        try:
+            budget.take(cost)
+        except RateLimited:
+            return count
+    raise AssertionError("no end")
+
+
+def test_all_workers_and_streams_of_a_source_share_one_bucket(source_id: int) -> None:
+    first, second = (Budgets(source_id)(SLOW) for _ in range(2))
+
+    assert takes(first) == 8  # all but the reserve
+    assert takes(second) == 0
+
+
+def test_sources_and_limits_have_buckets_of_their_own(source_id: int) -> None:
+    takes(Budgets(source_id)(SLOW))
+
+    assert takes(Budgets(next(_ids))(SLOW)) == 8
+    assert takes(Budgets(source_id)(BudgetPolicy(name="search", rate=0.01, burst=3, reserve=0))) == 3
+
+
+def test_the_reserve_is_for_those_who_wait_for_an_answer(source_id: int) -> None:
+    takes(Budgets(source_id)(SLOW))
+
+    assert takes(Budgets(source_id, is_urgent=True)(SLOW)) == 2
+
+
+def test_the_refusal_says_when_to_come_back(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    takes(budget)
+
+    with pytest.raises(RateLimited, match=r"'slow': the limit of 0\.01 a second is used up") as refusal:
+        budget.take()
+
+    assert refusal.value.retry_after == pytest.approx(100, abs=2)
+
+
+def test_units_come_back_with_time(source_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = BudgetPolicy(name="fast", rate=50.0, burst=2.0, reserve=0)
+    budget = Budgets(source_id)(policy)
+    takes(budget)
+    monkeypatch.setattr(budgets, "PATIENCE", 2.0)
+
+    started = time.monotonic()
+    for _ in range(10):
+        budget.take()
+
+    assert time.monotonic() - started >= 9 / 50
+
+
+def test_costs_are_counted(source_id: int) -> None:
+    policy = BudgetPolicy(name="points", rate=0.01, burst=1000, reserve=0)
+
+    assert takes(Budgets(source_id)(policy), cost=300.0) == 3
+
+
+def test_a_call_larger_than_the_bucket_goes_when_the_bucket_is_full(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+
+    assert takes(budget, cost=50.0) == 1
+    assert takes(budget) == 0
+
+
+def test_a_large_call_is_not_overtaken_for_ever_by_small_ones(source_id: int) -> None:
+    policy = BudgetPolicy(name="points", rate=0.01, burst=100, reserve=0)
+    budget = Budgets(source_id)(policy)
+    budget.take(30)
+
+    with pytest.raises(RateLimited):
+        budget.take(80)
+
+    assert takes(budget, cost=10.0) == 0  # 70 are left, and kept for it
+
+
+# What the provider says
+
+
+def test_less_than_we_thought_is_believed(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    budget.observe(available=5, limit=10)
+
+    assert takes(budget) == 3
+
+
+def test_more_than_we_thought_is_not_as_calls_are_on_their_way(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    takes(budget)
+    budget.observe(available=10, limit=10)
+
+    assert takes(budget) == 0
+
+
+def test_a_larger_plan_is_believed(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    budget.observe(rate=0.1, limit=1000)
+    state = budget._run("take", 1.0, 0)
+
+    assert state is not None
+    assert [state.rate, state.burst] == pytest.approx([0.1, 100])
+
+
+def test_a_smaller_bucket_is_believed(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    budget.observe(limit=5)
+
+    assert takes(budget) == 4
+
+
+def test_all_wait_when_one_was_asked_to(source_id: int) -> None:
+    Budgets(source_id)(SLOW).observe(available=0, reset_after=30)
+
+    with pytest.raises(RateLimited, match="the provider asked us to wait") as refusal:
+        Budgets(source_id)(SLOW).take()
+
+    assert refusal.value.retry_after == pytest.approx(30, abs=1)
+
+
+# Row 63: the quota of the day
+
+DAILY = BudgetPolicy(name="daily", rate=1000, burst=1000, reserve=0.1, daily=20)
+
+
+def test_the_quota_of_a_day_ends_at_midnight(source_id: int) -> None:
+    budget = Budgets(source_id)(DAILY)
+    assert takes(budget) == 18
+
+    with pytest.raises(RateLimited, match="today's quota of 20 is used up") as refusal:
+        budget.take()
+
+    midnight = (timezone.now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    left = (midnight - timezone.now()).total_seconds()
+    assert refusal.value.retry_after == pytest.approx(left, abs=5)
+
+
+def test_a_quota_the_provider_calls_used_up_is_looked_at_each_hour(source_id: int) -> None:
+    """Its day may end at another hour than ours."""
+    budget = Budgets(source_id)(DAILY)
+    budget.observe(daily_left=0)
+
+    with pytest.raises(RateLimited, match="today's quota") as refusal:
+        budget.take()
+
+    assert refusal.value.retry_after is not None
+    assert refusal.value.retry_after <= 3600
+
+
+class SpendingConnector(ScriptedConnector):
+    """Pays for each page."""
+
+    name = "spending"
+    policy = DAILY
+
+    def __init__(self, *, config: object, credentials: object, access: Access) -> None:
+        super().__init__(config=config, credentials=credentials, access=access)
+        assert access.budget
+        self._budget = access.budget(self.policy)
+
+    def fetch(self, stream: object, request: FetchRequest) -> Page:
+        self._budget.take()
+        return super().fetch(stream, request)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def spending(source: Source, monkeypatch: pytest.MonkeyPatch) -> Source:
+    known: dict[str, type[Connector]] = {**connectors.all_connectors(), "spending": SpendingConnector}
+    monkeypatch.setattr(connectors, "all_connectors", lambda: known)
+    monkeypatch.setattr(budgets, "NOTED_EVERY", 0.0)
+    name = f"{random.randrange(10**12)}"  # ids of sources begin again with each database
+    monkeypatch.setattr(SpendingConnector, "policy", BudgetPolicy(name=name, rate=1e3, burst=1e3, daily=20))
+    Source.objects.filter(pk=source.pk).update(connector="spending")
+    source.refresh_from_db()
+    return source
+
+
+def test_a_job_whose_quota_is_used_up_waits_for_the_next_day_and_others_run(
+    spending: Source, script: Script, stream: StreamNamed
+) -> None:
+    script.says("records", *([record(f"r{n}")] for n in range(30)))
+    job = start(stream("records"))
+
+    assert fetch(job) == 18
+
+    assert (job.status, job.attempts, job.error_type) == ("PENDING", 0, "rate_limit")
+    assert job.next_run_at.date() > timezone.now().date() or job.next_run_at.hour == 0
+    other = Source.objects.create(name="other", connector="scripted")
+    budgets_of_others = stream("records")
+    budgets_of_others.pk, budgets_of_others.source = None, other
+    budgets_of_others.save(force_insert=True)
+    script.says("records", [record("x")])
+    assert finish(start(budgets_of_others)).status == "SUCCEEDED"
+
+
+def test_people_see_how_the_quota_stands(spending: Source, script: Script, stream: StreamNamed) -> None:
+    script.says("records", *([record(f"r{n}")] for n in range(5)))
+    finish(start(stream("records")))
+
+    seen = RateBudget.objects.get(source=spending)
+    assert (seen.daily_limit, seen.daily_used, round(seen.used_per_minute)) == (20, 5, 5)
+    assert seen.daily_forecast is not None
+    assert seen.daily_forecast >= 5
+    assert seen.daily_reset_at is not None
+    assert timezone.now() - seen.seen_at < timedelta(minutes=1)
+
+
+# Without Redis
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_without_redis_a_worker_keeps_to_its_part(source_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "BUDGET_WORKERS", 4)
+    budget = Budgets(source_id)(BudgetPolicy(name="calls", rate=40.0, burst=4.0))
+    assert takes(budget) == 0  # nobody knows what others have just spent
+    monkeypatch.setattr(budgets, "PATIENCE", 2.0)
+
+    started = time.monotonic()
+    for _ in range(5):
+        budget.take()
+
+    assert time.monotonic() - started >= 4 / 10
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_without_redis_a_wait_the_provider_asked_for_is_kept(source_id: int) -> None:
+    budget = Budgets(source_id)(POLICY)
+    budget.observe(available=0, reset_after=60)
+
+    with pytest.raises(RateLimited) as refusal:
+        budget.take()
+
+    assert refusal.value.retry_after is not None
+    assert refusal.value.retry_after > 50
+
+
+def test_a_redis_that_forgot_all_begins_with_full_buckets(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    takes(budget)
+    redis.Redis.from_url(settings.REDIS_URL).delete(budget._key)
+
+    assert takes(budget) == 8
