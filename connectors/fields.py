@@ -46,6 +46,8 @@ class Fields:
         value = self._object.get(name)
         if type(value) is int:
             return str(value)
+        if value is None or type(value) is str:
+            return value or None
         if isinstance(value, (bool, Decimal)):
             raise RecordError(f"{self._place}{name}: {value!r} is not an id")
         return self.text(name) or None
