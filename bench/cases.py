@@ -146,7 +146,7 @@ def _one_round(
 
 def latency(bench: Bench) -> None:
     """One source and then two, each page 50 ms away."""
-    world = bench.world(min(bench.options.records, 50_000))
+    world = bench.world(bench.options.records)
     world.slow_down(LATENCY_MS)
     try:
         for repetition in range(bench.options.repeat):
