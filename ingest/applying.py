@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db import DatabaseError, InternalError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import F
 from django.db.models.functions import Now
 from psycopg2.errors import QueryCanceled, ReadOnlySqlTransaction
@@ -58,18 +65,18 @@ def apply_landed(
         return 0
     refine = _refiner(job)
     applied = 0
-    while page_ids := _begin(job_id):
-        try:
+    page_ids: list[int] = []
+    try:
+        while page_ids := _begin(job_id):
             applied += _apply(job, refine, page_ids, now=now())
-        except (OperationalError, InternalError) as error:
-            # A deadlock, a lock held too long, PostgreSQL gone or read-only: not the pages' fault; the tick
-            # comes again. Where it may well be their fault it counts, and the next try goes alone.
-            log.exception("database error while applying", extra={"job": job_id})
-            if not _may_be_the_pages_fault(error):
-                _take_back(page_ids)
-            break
-        if after_batch(pages_waiting(job_id)) or now() >= until or stopping.is_asked():
-            break
+            if after_batch(pages_waiting(job_id)) or now() >= until or stopping.is_asked():
+                break
+    except (OperationalError, InterfaceError, InternalError) as error:
+        # A deadlock, a lock held too long, PostgreSQL gone or read-only: not the pages' fault; the tick
+        # comes again. Where it may well be their fault it counts, and the next try goes alone.
+        log.exception("database error while applying", extra={"job": job_id})
+        if not _may_be_the_pages_fault(error):
+            _take_back(page_ids)
     return applied
 
 
@@ -97,7 +104,7 @@ def _refiner(job: CollectionJob) -> refining.Refine:
     return refuse
 
 
-def _may_be_the_pages_fault(error: DatabaseError) -> bool:
+def _may_be_the_pages_fault(error: Exception) -> bool:
     """Tell whether PostgreSQL took too long over the statement, or tripped over it."""
     if isinstance(error, InternalError):
         return not isinstance(error.__cause__, ReadOnlySqlTransaction)
@@ -110,7 +117,7 @@ def _take_back(page_ids: list[int]) -> None:
         Page.objects.filter(pk__in=page_ids, state=Page.State.LANDED, attempts__gt=0).update(
             attempts=F("attempts") - 1, begun_at=None
         )
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         log.warning("PostgreSQL is away; the beginning stays noted")
 
 

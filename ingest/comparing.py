@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from connectors import exact_json
@@ -51,7 +52,11 @@ def _newest_of_each(
     records: Sequence[SourceRecord], body_hashes: Sequence[bytes], found: Sorted
 ) -> dict[str, tuple[SourceRecord, bytes]]:
     """Return one record and its hash per id, the newest or else the last; reject those without an id."""
-    by_id: dict[str, tuple[SourceRecord, bytes]] = {}
+    ids = [record.external_id for record in records]
+    by_id = dict(zip(ids, zip(records, body_hashes, strict=True), strict=True))
+    if len(by_id) == len(ids) and _are_ordinary(ids) and not any([record.problem for record in records]):
+        return by_id
+    by_id.clear()
     for record, body_hash in zip(records, body_hashes, strict=True):
         if problem := _problem(record):
             found.rejected.append(deadletters.Rejected(record, problem))
@@ -63,6 +68,17 @@ def _newest_of_each(
     return by_id
 
 
+def _are_ordinary(ids: Sequence[str]) -> bool:
+    """Tell at one look at a whole page, as the ids of nearly all are, that nothing is odd about any."""
+    glued = "".join(ids)
+    return (
+        glued.isascii()
+        and glued.isprintable()
+        and all(ids)
+        and max(map(len, ids), default=0) <= MAX_ID_LENGTH
+    )
+
+
 def _problem(record: SourceRecord) -> str:
     """Return why the record cannot be kept under its id; "" if it can."""
     external_id = record.external_id
@@ -70,71 +86,75 @@ def _problem(record: SourceRecord) -> str:
         return record.problem or "record without an id"
     if len(external_id) > MAX_ID_LENGTH:
         return f"its id has {len(external_id)} characters, more than {MAX_ID_LENGTH}"
-    if not _is_storable(external_id):
+    if deadletters.storable_text(external_id) != external_id:
         return "its id holds a NUL or a lone surrogate, which PostgreSQL cannot store"
     return ""
-
-
-def _is_storable(external_id: str) -> bool:
-    return (external_id.isascii() and external_id.isprintable()) or (
-        deadletters.storable_text(external_id) == external_id
-    )
 
 
 def _is_older(record: SourceRecord, held: SourceRecord) -> bool:
     return bool(record.updated_at and held.updated_at and record.updated_at < held.updated_at)
 
 
-def _sort_one(found: Sorted, record: SourceRecord, body_hash: bytes, latest: Latest | None) -> None:
-    if latest and latest.body_hash == body_hash and not latest.is_deleted:
+def _sort_one(found: Sorted, record: SourceRecord, body_hash: bytes, latest: Latest) -> None:
+    if latest.is_same:
         _note_unchanged(found, latest)
         return
     try:
-        content_hash = exact_json.canonical_hash(record.body)
+        exact_json.refuse_unreadable(record.body)
     except RecordError as error:
         found.rejected.append(deadletters.Rejected(record, str(error)))
         return
-    if latest and latest.content_hash == content_hash and not latest.is_deleted:
+    if latest.payload is not None and _say_the_same(latest.payload.encode(), record.body):
         _note_unchanged(found, latest)
         return
     found.new.append(
         NewVersion(
+            raw_id=latest.next_raw_id,
             external_id=record.external_id,
-            version=latest.version + 1 if latest else 1,
+            version=latest.version + 1,
             body=record.body,
             body_hash=body_hash,
-            content_hash=content_hash,
             updated_at=record.updated_at,
         )
     )
 
 
+def _say_the_same(held: bytes, came: bytes) -> bool:
+    """Tell whether two texts differ in spelling only; what cannot be read is never the same."""
+    with suppress(RecordError):
+        return exact_json.canonical_hash(held) == exact_json.canonical_hash(came)
+    return False
+
+
 def _note_unchanged(found: Sorted, latest: Latest) -> None:
-    if latest.is_in_trouble:
+    if latest.is_in_trouble and latest.raw_id:
         found.retried.append(latest.raw_id)
     else:
         found.unchanged += 1
 
 
 def _sort_tombstones(job: CollectionJob, fetched: FetchedPage, found: Sorted) -> None:
-    gone = {one.external_id: one for one in fetched.tombstones if _is_storable(one.external_id)}
+    gone = {
+        one.external_id: one
+        for one in fetched.tombstones
+        if deadletters.storable_text(one.external_id) == one.external_id
+    }
     found.skipped += len(fetched.tombstones) - len(gone)
     coming = {version.external_id for version in found.new}
-    latest = versions.differing(job.stream_id, dict.fromkeys(gone, NO_HASH))
+    latest = versions.differing(job.stream_id, dict.fromkeys(gone, NO_HASH), with_payloads=False)
     for external_id, tombstone in gone.items():
         held = latest[external_id]
-        if held is None or held.is_deleted or external_id in coming:
+        if held.raw_id is None or held.is_deleted or external_id in coming:
             found.unchanged += 1  # never had it, or know already
             continue
         body = exact_json.dumps({"deleted_at": tombstone.deleted_at and tombstone.deleted_at.isoformat()})
-        digest = hashlib.sha256(body).digest()
         found.new.append(
             NewVersion(
+                raw_id=held.next_raw_id,
                 external_id=external_id,
                 version=held.version + 1,
                 body=body,
-                body_hash=digest,
-                content_hash=digest,
+                body_hash=hashlib.sha256(body).digest(),
                 updated_at=tombstone.deleted_at,
                 is_deleted=True,
             )

@@ -30,7 +30,7 @@ def lines_of(columns: Iterable[Sequence[Any]]) -> bytes:
     :raises UnicodeEncodeError: if a text holds half a surrogate pair
     """
     written = [_written(values) for values in columns]
-    return "".join([f"{line}\n" for line in map("\t".join, zip(*written, strict=True))]).encode()
+    return "\n".join([*map("\t".join, zip(*written, strict=True)), ""]).encode()
 
 
 def _written(values: Sequence[Any]) -> Sequence[str]:
@@ -39,8 +39,11 @@ def _written(values: Sequence[Any]) -> Sequence[str]:
     types.discard(NoneType)
     if types == {str}:
         return _texts(values, has_gaps=has_gaps)
-    if not has_gaps and len(types) == 1:
-        return list(map(_WRITERS.get(types.pop(), _refuse), values))
+    if types and types <= _WRITTEN_AT_ONCE:
+        # Their texts hold neither commas nor quotes.
+        text = _json(values)[1:-1].decode().replace('"', "")
+        if "N" not in text and "I" not in text:  # NaN and Infinity are for _decimal to name
+            return text.replace("null", _NULL).split(",")
     return [_NULL if value is None else _WRITERS.get(type(value), _refuse)(value) for value in values]
 
 
@@ -59,7 +62,7 @@ def _decimal(value: Decimal) -> str:
 
 
 def _moment(value: date) -> str:
-    return _json(value)[1:-1].decode()  # many times faster than isoformat
+    return _json(value)[1:-1].decode()  # as columns of times are written
 
 
 def _text(value: str) -> str:
@@ -78,6 +81,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     datetime: _moment,
     date: _moment,
 }
+_WRITTEN_AT_ONCE = {int, Decimal, datetime, date}
 
 
 def escaped(text: bytes) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from connectors.errors import (
     TransientError,
 )
 from ingest import applying, budgets, jobs, landing, leases, reports, stopping, tokens, waiting
-from ingest.checkpoints import Standing
+from ingest.checkpoints import NewPage, Standing
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
 from ingest.models import CollectionJob, Page
@@ -38,6 +38,10 @@ STILL = timedelta(minutes=1)
 WORTH_ASKING_AHEAD = 0.002  # seconds
 # Only where landing is done before the answer is there: a worker's death then costs one page that had come.
 LONGER_THAN_LANDING = 1.0
+# From here on always, but so late that landing is done before the answer is there.
+FAR_AWAY = 0.02  # seconds
+# One landing that was held up says little about the next; two are enough to go by.
+LANDINGS_REMEMBERED = 2
 
 
 @dataclass(slots=True)
@@ -131,14 +135,15 @@ def _fetch_pages(
             _land_overlap(job, lease, connector, offered)
         reader = Reader(connector, offered, progress)
         standing = _standing(job)
-        landing_seconds = math.inf  # not known yet
+        landings: deque[float] = deque(maxlen=LANDINGS_REMEMBERED)
         while _may_go_on(lease, standing, has_time=reader.has_asked_ahead or not turn.is_over()):
             read = reader.read(_request(job, job.cursor))
-            if _is_worth_asking_ahead(read, landing_seconds, standing) and not turn.is_over():
-                reader.ask_ahead(_request(job, read.page.next_cursor))
+            after = _seconds_before_asking_ahead(read, landings, standing)
+            if after is not None and not turn.is_over():
+                reader.ask_ahead(_request(job, read.page.next_cursor), after=after)
             started = time.monotonic()
             page, standing = _land(job, lease, read, offered)
-            landing_seconds = time.monotonic() - started
+            landings.append(time.monotonic() - started)
             landed.pages += 1
             if page.state == Page.State.LANDED:
                 after_landing(standing.pages_waiting - 1)
@@ -151,7 +156,7 @@ def _fetch_pages(
         budgets.note(job.source_id)
 
 
-def _land(job: CollectionJob, lease: Lease, read: Read, offered: OfferedStream) -> tuple[Page, Standing]:
+def _land(job: CollectionJob, lease: Lease, read: Read, offered: OfferedStream) -> tuple[NewPage, Standing]:
     keeps_ids = job.mode == CollectionJob.Mode.FULL and offered.deletes is Deletes.FULL_PASS
     try:
         return landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000), keeps_ids=keeps_ids)
@@ -161,17 +166,18 @@ def _land(job: CollectionJob, lease: Lease, read: Read, offered: OfferedStream) 
         raise
 
 
-def _is_worth_asking_ahead(read: Read, landing_seconds: float, standing: Standing) -> bool:
+def _seconds_before_asking_ahead(read: Read, landings: Sequence[float], standing: Standing) -> float | None:
     """
-    Tell whether the next page is to be asked for before this one has landed.
+    Return when the next page is to be asked for while this one lands; None if only after it has landed.
 
     Only if the page will have room, too: what was asked for is landed, unless the worker dies.
     """
-    return (
-        read.page.next_cursor is not None
-        and read.seconds > max(WORTH_ASKING_AHEAD, LONGER_THAN_LANDING * landing_seconds)
-        and standing.pages_waiting + 1 < settings.MAX_PAGES_AHEAD
-    )
+    has_room = standing.pages_waiting + 1 < settings.MAX_PAGES_AHEAD
+    if not landings or not has_room or read.page.next_cursor is None or read.seconds < WORTH_ASKING_AHEAD:
+        return None
+    if read.seconds >= FAR_AWAY:
+        return max(0.0, max(landings) - read.seconds)
+    return 0.0 if read.seconds > LONGER_THAN_LANDING * landings[-1] else None
 
 
 def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:

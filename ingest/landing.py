@@ -9,30 +9,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+import psycopg2
+from django.db import IntegrityError, transaction
 
-from connectors import exact_json
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop
 from ingest import checkpoints, comparing, deadletters, isolating, reports, sightings, versions
-from ingest.checkpoints import Standing
+from ingest.checkpoints import NewPage, Standing
 from ingest.comparing import Sorted
 from ingest.leases import Lease
 from ingest.models import CollectionJob, Page
 from ingest.versions import NewVersion
 
-PAGES_COMPARED = 10
 EMPTY_PAGES = 500
-ONE_PAGE_PER_CURSOR = "one_page_per_cursor"
+#: What a page means that repeats an earlier one of its run, by the constraint that refuses it.
+CIRCLES = {
+    # The page that led back here is new itself and was kept.
+    "one_page_per_cursor": (
+        "The source led page {number} back to a cursor it gave before; going on would never end. What "
+        "arrived is kept. Report it to the provider, or use another paging kind."
+    ),
+    "one_page_per_content": (
+        "Page {number} holds the very records of an earlier page; going on would never end. Check the "
+        "paging settings of this stream."
+    ),
+}
 
 
 def land(
     job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: int, keeps_ids: bool = False
-) -> tuple[Page, Standing]:
+) -> tuple[NewPage, Standing]:
     """
     Store the page at the job's cursor and move the cursor, all or nothing; `job` moves along.
 
@@ -42,59 +50,54 @@ def land(
     :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
     """
     body_hashes = comparing.hashes_of(fetched)
+    content_digest = _content_digest(fetched, body_hashes)
+    if content_digest is None:
+        _refuse_endless_emptiness(job)
     try:
         with transaction.atomic():
-            _refuse_repetition(job, fetched, _page_digest(fetched, body_hashes))
-            page = _land_records(job, fetched, body_hashes, cursor=job.cursor, fetch_ms=fetch_ms)
+            found = comparing.compare(job, fetched, body_hashes)
+            page = _write_records(
+                job, fetched, found, cursor=job.cursor, content_digest=content_digest, fetch_ms=fetch_ms
+            )
             if keeps_ids:
                 sightings.note(page, fetched.records)
             reports.note_landed(job, fetched.next_cursor, rows=len(fetched.records))
             standing = checkpoints.move(lease, fetched, page)
+            deadletters.record_rejected(job, found.rejected)
     except IntegrityError as error:
-        if ONE_PAGE_PER_CURSOR not in str(error):
-            raise
-        # The page that led back here is new itself and was kept.
-        raise PaginationLoop(
-            f"The source led page {job.next_page_number} back to a cursor it gave before; going on would "
-            "never end. What arrived is kept. Report it to the provider, or use another paging kind."
-        ) from None
+        if circle := CIRCLES.get(_constraint(error)):
+            raise PaginationLoop(circle.format(number=job.next_page_number)) from None
+        raise
     job.cursor, job.next_page_number = fetched.next_cursor, job.next_page_number + 1
     return page, standing
 
 
-def land_again(job: CollectionJob, again: FetchedPage, *, beyond_help: int) -> Page:
+def land_again(job: CollectionJob, again: FetchedPage, *, beyond_help: int) -> None:
     """
     Store a page of a replay: no provider was asked, so there is no cursor to move and no lease.
 
     `beyond_help` records could not even be tried; they count as failed.
     """
-    marker = f"replay {job.next_page_number}"
-    page = _land_records(job, again, comparing.hashes_of(again), cursor=marker, fetch_ms=0)
-    if beyond_help:
-        page.fetched, page.failed = page.fetched + beyond_help, page.failed + beyond_help
-        page.state = Page.State.LANDED
-        page.save(update_fields=["fetched", "failed", "state"])
-    CollectionJob.objects.filter(pk=job.pk).update(**_page_counts(page))
+    found = comparing.compare(job, again, comparing.hashes_of(again))
+    page = _write_records(job, again, found, cursor=f"replay {job.next_page_number}")
+    checkpoints.add(page._replace(fetched=page.fetched + beyond_help, failed=page.failed + beyond_help))
+    deadletters.record_rejected(job, found.rejected)
     job.refresh_from_db()
-    return page
 
 
-def land_overlap(job: CollectionJob, lease: Lease, fetched: FetchedPage) -> Page:
+def land_overlap(job: CollectionJob, lease: Lease, fetched: FetchedPage) -> None:
     """
     Store a page that was read a second time; the cursor stays, and what did not change counts as skipped.
 
     :raises LeaseLost: if another worker has the job; nothing is written then
     """
-    body_hashes = comparing.hashes_of(fetched)
     with transaction.atomic():
-        marker = f"overlap before page {job.next_page_number}"
-        page = _land_records(job, fetched, body_hashes, cursor=marker, fetch_ms=0)
-        page.is_overlap = True
-        page.skipped, page.unchanged = page.skipped + page.unchanged, 0
-        page.save(update_fields=["is_overlap", "skipped", "unchanged"])
-        checkpoints.move(lease, replace(fetched, next_cursor=job.cursor), page)
+        found = comparing.compare(job, fetched, comparing.hashes_of(fetched))
+        found.skipped, found.unchanged = found.skipped + found.unchanged, 0
+        page = _write_records(job, fetched, found, cursor=f"overlap before page {job.next_page_number}")
+        checkpoints.move(lease, replace(fetched, next_cursor=job.cursor), page._replace(is_overlap=True))
+        deadletters.record_rejected(job, found.rejected)
     job.next_page_number += 1
-    return page
 
 
 def cursor_digest(cursor: str | None) -> bytes:
@@ -102,31 +105,22 @@ def cursor_digest(cursor: str | None) -> bytes:
     return hashlib.sha256(b"first page" if cursor is None else b"cursor " + cursor.encode()).digest()
 
 
-def _page_digest(fetched: FetchedPage, body_hashes: Sequence[bytes]) -> bytes:
+def _content_digest(fetched: FetchedPage, body_hashes: Sequence[bytes]) -> bytes | None:
+    """Return what tells the page's records again; None for an empty page, which may come again."""
+    if not fetched.records and not fetched.tombstones:
+        return None
     digest = hashlib.sha256(b"".join(body_hashes))
     # Equal lines of a file are no loop: their line numbers differ.
     digest.update("".join([record.position for record in fetched.records]).encode())
-    for tombstone in fetched.tombstones:
-        digest.update(tombstone.external_id.encode(errors="replace"))
+    for gone in fetched.tombstones:
+        digest.update(f"\0{gone.external_id}\0{gone.deleted_at}".encode(errors="replace"))
     return digest.digest()
 
 
-def _refuse_repetition(job: CollectionJob, fetched: FetchedPage, content_digest: bytes) -> None:
-    if not fetched.records and not fetched.tombstones:
-        _refuse_endless_emptiness(job)
-        return
-    number = job.next_page_number
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM ingest_page WHERE job_id = %s AND number >= %s AND pass_number = %s"
-            " AND content_digest = %s",
-            [job.pk, number - PAGES_COMPARED, job.pass_number, content_digest],
-        )
-        if cursor.fetchone():
-            raise PaginationLoop(
-                f"Page {number} holds the very records of an earlier page; "
-                "going on would never end. Check the paging settings of this stream."
-            )
+def _constraint(error: IntegrityError) -> str:
+    """Return the name of the constraint that the page broke."""
+    cause = error.__cause__
+    return (isinstance(cause, psycopg2.Error) and cause.diag.constraint_name) or ""
 
 
 def _refuse_endless_emptiness(job: CollectionJob) -> None:
@@ -142,23 +136,25 @@ def _refuse_endless_emptiness(job: CollectionJob) -> None:
         )
 
 
-def _land_records(
+def _write_records(
     job: CollectionJob,
     fetched: FetchedPage,
-    body_hashes: Sequence[bytes],
+    found: Sorted,
     *,
     cursor: str | None,
-    fetch_ms: int,
-) -> Page:
-    found = comparing.compare(job, fetched, body_hashes)
+    content_digest: bytes | None = None,
+    fetch_ms: int = 0,
+) -> NewPage:
+    """Write the records' new versions; return their page, which is still to be written."""
     raw_ids = _write_versions(job, found) + found.retried
-    page = Page(
-        job=job,
+    return NewPage(
+        job_id=job.pk,
         number=job.next_page_number,
         pass_number=job.pass_number,
         cursor=cursor,
         cursor_digest=cursor_digest(cursor),
-        content_digest=_page_digest(fetched, body_hashes),
+        content_digest=content_digest,
+        is_overlap=False,
         raw_ids=raw_ids,
         fetched=len(fetched.records) + len(fetched.tombstones),
         unchanged=found.unchanged,
@@ -166,46 +162,6 @@ def _land_records(
         failed=len(found.rejected),
         fetch_ms=fetch_ms,
     )
-    if not raw_ids and not found.rejected:
-        page.state = Page.State.COUNTED  # nothing to do for the later steps
-    _insert(page)
-    deadletters.record_rejected(job, found.rejected)
-    return page
-
-
-def _insert(page: Page) -> None:
-    # By hand, as the checkpoint is: Django takes longer to put such a statement together than PostgreSQL
-    # to run it, and there is one per page.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO ingest_page
-                   (job_id, number, pass_number, cursor, cursor_digest, is_overlap, content_digest, state,
-                    attempts, raw_ids, fetched, inserted, updated, unchanged, skipped, failed, effects,
-                    fetch_ms, landed_at, applied_at)
-            VALUES (%s, %s, %s, %s, %s, false, %s, %s, 0, %s, %s, 0, 0, %s, %s, %s, '{}',
-                    %s, statement_timestamp(), CASE WHEN %s THEN statement_timestamp() END)
-            RETURNING id
-            """,
-            [
-                page.job_id,
-                page.number,
-                page.pass_number,
-                page.cursor,
-                bytes(page.cursor_digest),
-                bytes(page.content_digest),
-                page.state,
-                exact_json.dumps(page.raw_ids).decode(),
-                page.fetched,
-                page.unchanged,
-                page.skipped,
-                page.failed,
-                page.fetch_ms,
-                page.state == Page.State.COUNTED,
-            ],
-        )
-        (page.pk,) = cursor.fetchone()
-    page._state.adding = False
 
 
 def _write_versions(job: CollectionJob, found: Sorted) -> list[int]:
@@ -220,19 +176,3 @@ def _write_versions(job: CollectionJob, found: Sorted) -> list[int]:
         record = SourceRecord(body=new.body, external_id=new.external_id, updated_at=new.updated_at)
         found.rejected.append(deadletters.Rejected(record, isolating.reason(error)))
     return written
-
-
-def _page_counts(page: Page) -> dict[str, Any]:
-    """Return what a landed page adds to its job; the rest is added when it is applied."""
-    counts: dict[str, Any] = {
-        "next_page_number": F("next_page_number") + 1,
-        "pages_landed": F("pages_landed") + 1,
-        "fetched": F("fetched") + page.fetched,
-    }
-    if page.state == Page.State.COUNTED:
-        counts |= {
-            "pages_applied": F("pages_applied") + 1,
-            "unchanged": F("unchanged") + page.unchanged,
-            "skipped": F("skipped") + page.skipped,
-        }
-    return counts

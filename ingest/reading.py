@@ -2,13 +2,15 @@
 Reading pages from a provider: one after the other, or the next while the last is being landed.
 
 Where a provider takes its time, waiting for it and writing to PostgreSQL at once is all the speed there is
-to win. The price is that a worker's death can cost, beside the page it was landing, an answer on its way.
+to win. The price is that a worker's death can cost, beside the page it was landing, an answer on its way; it
+has come already only where this landing takes longer, or the answer less, than those before it.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from django.db import connection
@@ -61,6 +63,8 @@ class Reader:
         self._progress = progress
         self._ahead: Future[Read] | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._is_awaited = threading.Event()
+        self._is_closed = False
 
     @property
     def has_asked_ahead(self) -> bool:
@@ -71,6 +75,7 @@ class Reader:
         if self._ahead is None:
             return self._read(request)
         ahead, self._ahead = self._ahead, None
+        self._is_awaited.set()
         try:
             while True:
                 try:
@@ -82,18 +87,25 @@ class Reader:
         finally:
             self._progress.while_ahead(False)
 
-    def ask_ahead(self, request: FetchRequest) -> None:
-        """Begin to read the next page."""
+    def ask_ahead(self, request: FetchRequest, *, after: float = 0.0) -> None:
+        """Begin to read the next page so many seconds from now, or once it is waited for."""
         self._progress.while_ahead(True)
+        self._is_awaited.clear()
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        self._ahead = self._thread.submit(self._read_apart, request)
+        self._ahead = self._thread.submit(self._read_apart, request, after)
 
     def close(self) -> None:
-        """Forget what was asked for. A thread that waits still is left to the connector's own deadline."""
+        """Forget what was asked for. A thread that hears the source still is left to its own deadline."""
+        self._is_closed = True
+        self._is_awaited.set()
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _read_apart(self, request: FetchRequest) -> Read:
+    def _read_apart(self, request: FetchRequest, after: float) -> Read:
+        if after > 0:
+            self._is_awaited.wait(after)
+        if self._is_closed:
+            raise CancelledError
         try:
             return self._read(request)
         finally:

@@ -11,6 +11,7 @@ from celery.schedules import ParseException, crontab
 _INTERVAL = re.compile(r"every\s+(\d+)\s*(s|m|h|d)", re.IGNORECASE)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 SHORTEST = timedelta(seconds=10)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadSchedule(ValueError):
@@ -21,7 +22,8 @@ def next_run(schedule: str, *, after: datetime, spread_by: str = "") -> datetime
     """
     Return the first moment the schedule names after the given time; None for an empty schedule.
 
-    `spread_by` names the stream: crontab runs are shifted by a fixed part of a minute drawn from it.
+    `spread_by` names the stream: crontab runs are shifted by a fixed part of a minute drawn from it, and
+    intervals end at a moment of the stream's own. The first may be shorter for that, none is longer.
 
     :raises BadSchedule: if the text is not understood
     """
@@ -30,8 +32,8 @@ def next_run(schedule: str, *, after: datetime, spread_by: str = "") -> datetime
         return None
     after = after.astimezone(UTC)  # six hours on a zone's own clock are five or seven twice a year
     if match := _INTERVAL.fullmatch(text):
-        return _after_interval(match, after)
-    shift = timedelta(seconds=hashlib.sha256(spread_by.encode()).digest()[0] % 60 if spread_by else 0)
+        return _after_interval(match, after, spread_by)
+    shift = timedelta(seconds=_drawn(spread_by) % 60)
     return _next_crontab(text, after - shift) + shift
 
 
@@ -40,7 +42,11 @@ def check(schedule: str) -> None:
     next_run(schedule, after=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def _after_interval(match: re.Match[str], after: datetime) -> datetime:
+def _drawn(spread_by: str) -> int:
+    return int.from_bytes(hashlib.sha256(spread_by.encode()).digest()[:6]) if spread_by else 0
+
+
+def _after_interval(match: re.Match[str], after: datetime, spread_by: str) -> datetime:
     try:
         interval = timedelta(**{_UNITS[match[2].lower()]: int(match[1])})
         moment = after + interval
@@ -48,7 +54,9 @@ def _after_interval(match: re.Match[str], after: datetime) -> datetime:
         raise BadSchedule(f"{match[0]!r} is beyond the calendar; write a shorter interval") from None
     if interval < SHORTEST:
         raise BadSchedule(f"{match[0]!r} is too often; the shortest interval is every 10s")
-    return moment
+    # Streams that came due together, after an outage say, would come together for ever.
+    shift = timedelta(milliseconds=_drawn(spread_by))
+    return moment - (moment - EPOCH - shift) % interval if spread_by else moment
 
 
 def _next_crontab(text: str, after: datetime) -> datetime:

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from connectors import exact_json
 from connectors.base import SourceRecord
 from ingest import deadletters
+from ingest.checkpoints import NewPage
 from ingest.models import CollectionJob, Page, Sighting
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ TOMBSTONES_PER_PAGE = 1_000
 _GONE = exact_json.dumps({"deleted_at": None, "reason": "a complete full refresh did not list it"}).decode()
 
 
-def note(page: Page, records: Sequence[SourceRecord]) -> None:
+def note(page: NewPage, records: Sequence[SourceRecord]) -> None:
     """Keep the ids of a landed page, in its transaction."""
     ids = [record.external_id for record in records if record.external_id]
     if not "".join(ids).isprintable():
@@ -126,9 +127,8 @@ def _land_tombstones(job: CollectionJob) -> None:
                   FROM sweep_missing
             ), added AS (
                 INSERT INTO ingest_rawrecord (stream_id, external_id, version, payload, body_hash,
-                                              content_hash, is_deleted, job_id)
-                SELECT %(stream)s, external_id, version, %(body)s::jsonb, sha256(%(body)s::bytea),
-                       sha256(%(body)s::bytea), true, %(job)s
+                                              is_deleted, job_id)
+                SELECT %(stream)s, external_id, version, %(body)s::json, sha256(%(body)s::bytea), true, %(job)s
                   FROM gone ORDER BY external_id
                 RETURNING id, external_id
             ), pages AS (

@@ -30,6 +30,7 @@ Columns = dict[str, Sequence[Any]]
 # The struct calls it updated_at; among our own created_at and synced_at that would mislead.
 _RENAMED = {"updated_at": "source_updated_at"}
 _EXTERNAL_ID = "_external_id"
+_DAY_LEFT = "NULLIF(previous_day, day)"
 
 
 class Upserted(NamedTuple):
@@ -154,30 +155,33 @@ def upsert(kind: str, rows: Columns, *, source_id: int) -> list[Upserted]:
 
     Rows carry the kind's columns and id, raw_id, day; keys must be unique within the batch.
     """
-    result = "SELECT external_id, id, is_new, day, day_left FROM written"
-    written = _staged(_upsert_of(kind, None), rows, source_id, result=result)
-    return [Upserted(*row) for row in written]
+    statements = _upsert_of(kind, None)
+    write = f"{statements.write} RETURNING external_id, id::text, xmax = 0, day::text, {_DAY_LEFT}::text"
+    return [Upserted(*row) for row in _staged(statements, write, rows, source_id)]
 
 
 def upsert_children(parent: Relation, rows: Columns, *, source_id: int) -> Summary:
     """Write rows that carry the id of their parent's row, too, as `upsert` does; return the sums."""
-    result = """
+    statements = _upsert_of(parent.kind, parent)
+    write = f"""
+        WITH written AS ({statements.write} RETURNING xmax = 0 AS is_new, day, {_DAY_LEFT} AS day_left)
         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
-               array_agg(DISTINCT day) || array_agg(DISTINCT day_left) FILTER (WHERE day_left IS NOT NULL)
+               (array_agg(DISTINCT day)
+                || array_agg(DISTINCT day_left) FILTER (WHERE day_left IS NOT NULL))::text[]
           FROM written
-        """
-    ((new, changed, days),) = _staged(_upsert_of(parent.kind, parent), rows, source_id, result=result)
+        """  # noqa: S608
+    ((new, changed, days),) = _staged(statements, write, rows, source_id)
     return Summary(new, changed, set(days or ()))
 
 
-def _staged(upsert: _Upsert, rows: Columns, source_id: int, *, result: str) -> list[tuple[Any, ...]]:
-    """Copy the rows into a table of this connection's own, and upsert from there, emptying it."""
-    lines = copying.lines_of([rows[name] for name in upsert.columns])
+def _staged(statements: _Upsert, write: str, rows: Columns, source_id: int) -> list[tuple[Any, ...]]:
+    """Copy the rows into a table of this connection's own, and upsert from there."""
+    lines = copying.lines_of([rows[name] for name in statements.columns])
     with connection.cursor() as cursor:
-        cursor.execute(upsert.create_stage)
+        cursor.execute(statements.empty_stage)
         with connection.wrap_database_errors:  # Django does so for what it knows, which is not COPY
-            cursor.copy_expert(upsert.copy, io.BytesIO(lines))
-        cursor.execute(f"{upsert.write} {result}", {"source": source_id})
+            cursor.copy_expert(statements.copy, io.BytesIO(lines))
+        cursor.execute(write, {"source": source_id})
         return list(cursor.fetchall())
 
 
@@ -254,9 +258,9 @@ class _Upsert:
     """The statements that write rows of one kind."""
 
     columns: tuple[str, ...]
-    create_stage: str
+    empty_stage: str
     copy: str
-    #: Common table expressions that end in `written`.
+    #: What it returns is for the caller to add.
     write: str
 
 
@@ -276,22 +280,23 @@ def _upsert_of(kind: str, parent: Relation | None) -> _Upsert:
     day = "CASE WHEN EXCLUDED.occurred_at IS NULL THEN held.day ELSE EXCLUDED.day END"
     return _Upsert(
         columns=tuple(given),
-        create_stage=f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({typed}) ON COMMIT DELETE ROWS",
+        # An earlier batch of the same transaction may have left its rows.
+        empty_stage=f"""
+        CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({typed}) ON COMMIT DELETE ROWS;
+        DELETE FROM {stage}
+        """,  # noqa: S608
         copy=f"COPY {stage} ({', '.join(given)}) FROM STDIN",
         # Sorted, so that all writers lock rows in one order.
         write=f"""
-        WITH new AS (DELETE FROM {stage} RETURNING *), written AS (
         INSERT INTO {model._meta.db_table} AS held (source_id, {", ".join(targets)})
         SELECT %(source)s, {", ".join([*(f"new.{name}" for name in given), *looked_up])}
-          FROM new ORDER BY new.external_id COLLATE "C"
+          FROM {stage} new ORDER BY new.external_id COLLATE "C"
         ON CONFLICT (source_id, external_id) DO UPDATE
            SET {", ".join(updated)}, deleted_at = NULL, synced_at = clock_timestamp(),
                day = {day}, previous_day = held.day
          WHERE CASE WHEN held.source_updated_at <> EXCLUDED.source_updated_at
                     THEN held.source_updated_at < EXCLUDED.source_updated_at
                     ELSE COALESCE(held.raw_id, 0) <= EXCLUDED.raw_id END
-        RETURNING external_id, id::text, xmax = 0 AS is_new, day::text,
-                  NULLIF(previous_day, day)::text AS day_left)
         """,  # noqa: S608 - table and column names are our own
     )
 

@@ -80,11 +80,15 @@ def _recount_records(source_id: int, kind: str, days: list[date]) -> None:
     _run(
         f"""
         INSERT INTO metrics_dailymetric (source_id, kind, day, records, new, changed, failed)
-        SELECT %(source)s, %(kind)s, wanted.day, count(held.id), 0, 0, 0
+        SELECT %(source)s, %(kind)s, wanted.day, COALESCE(counted.records, 0), 0, 0, 0
           FROM unnest(%(days)s::date[]) wanted (day)
-          LEFT JOIN {REFINED_MODELS[kind]._meta.db_table} held
-            ON held.source_id = %(source)s AND held.day = wanted.day AND held.deleted_at IS NULL
-         GROUP BY wanted.day ORDER BY wanted.day
+          -- Counted before it is joined: joined row by row a first load of lines took seconds.
+          LEFT JOIN (
+            SELECT day, count(*) AS records FROM {REFINED_MODELS[kind]._meta.db_table}
+             WHERE source_id = %(source)s AND day = ANY(%(days)s::date[]) AND deleted_at IS NULL
+             GROUP BY day
+          ) counted ON counted.day = wanted.day
+         ORDER BY wanted.day
         ON CONFLICT (source_id, kind, day) DO UPDATE SET records = EXCLUDED.records
         """,  # noqa: S608 - our own table name
         {"source": source_id, "kind": kind, "days": days},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -32,6 +33,10 @@ class _Door(BaseHTTPRequestHandler):
         # Callers hang up as they please: they are killed in tests.
         with suppress(ConnectionError):
             super().handle()
+
+    def parse_request(self) -> bool:
+        self._arrived = time.monotonic()
+        return super().parse_request()
 
     def do_GET(self) -> None:
         size = self.headers.get("Content-Length") or "0"
@@ -63,7 +68,8 @@ class _Door(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         if answer.delay_seconds:
-            self.server.stopping.wait(answer.delay_seconds)
+            # A provider so far away takes so long, our own work included.
+            self.server.stopping.wait(self._arrived + answer.delay_seconds - time.monotonic())
             if self._is_deserted():
                 self.server.take_back(answer)
                 self.close_connection = True

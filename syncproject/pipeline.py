@@ -29,6 +29,7 @@ from metrics import rollup
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 0.25
+UNATTENDED_SECONDS = 0.5
 
 
 def page_chain(job_id: int) -> Signature:
@@ -64,31 +65,53 @@ def fetch_page(*, job_id: int, **_: Any) -> None:
 
 
 class WritersBell:
-    """Rings for writers when a page landed where none waited: they have gone home, or will soon."""
+    """Rings for writers when a page landed where none waited, or where none was applied for a while."""
 
     def __init__(self, job_id: int) -> None:
         self._job_id = job_id
         self._is_owed = False
         self._rung_at = 0.0
+        self._waiting = 0
+        self._applied_at = time.monotonic()
 
     def page_landed(self, pages_waiting: int) -> None:
         """Hear how many pages waited before this one."""
-        self._is_owed = self._is_owed or pages_waiting == 0
+        now = time.monotonic()
+        if pages_waiting < self._waiting:
+            self._applied_at = now
+        self._waiting = pages_waiting + 1
+        # A writer that found nothing more, just before this page was committed, has gone home although the
+        # pages it was closing at that moment counted as waiting.
+        is_unattended = now - self._applied_at > UNATTENDED_SECONDS
+        self._is_owed = self._is_owed or pages_waiting == 0 or is_unattended
         # Fast sources with little news would ring for each page; a moment later writers find several.
-        if self._is_owed and time.monotonic() - self._rung_at > QUIET_SECONDS:
+        if self._is_owed and now - self._rung_at > QUIET_SECONDS:
             ring(chain(upsert_batch.si(job_id=self._job_id), aggregate_metrics.si(job_id=self._job_id)))
-            self._is_owed, self._rung_at = False, time.monotonic()
+            self._is_owed, self._rung_at, self._applied_at = False, now, now
 
 
 @shared_task
 def upsert_batch(*, job_id: int, **_: Any) -> None:
     """Turn landed pages into refined rows and dead letters."""
+    bell = FetchersBell(job_id)
+    applying.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=bell.batch_applied)
 
-    def ring_for_fetchers(pages_waiting: int) -> bool:
-        # Whoever rang lets go: with all workers at writing, nobody would be there to answer.
-        return pages_waiting <= settings.MAX_PAGES_AHEAD // 2 and ring_if_unheld(job_id)
 
-    applying.apply_landed(job_id, now=timezone.now, until=slice_end(), after_batch=ring_for_fetchers)
+class FetchersBell:
+    """Rings for fetchers as soon as there is room for their pages."""
+
+    def __init__(self, job_id: int) -> None:
+        self._job_id = job_id
+        self._is_rung = False
+
+    def batch_applied(self, pages_waiting: int) -> bool:
+        """Hear how many pages wait still; return whether to let go, as every other worker is busy, too."""
+        if pages_waiting > settings.MAX_PAGES_AHEAD // 2:
+            return False
+        if self._is_rung and jobs.wants_fetching(self._job_id, now=timezone.now()):
+            return True  # a whole batch later nobody has answered
+        self._is_rung = ring_if_unheld(self._job_id) or self._is_rung
+        return False
 
 
 @shared_task

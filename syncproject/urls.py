@@ -12,3 +12,5 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
 ]
+
+handler500 = "syncproject.outage.server_failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -205,9 +206,38 @@ def test_any_bytes_are_read_or_refused_by_name(body: bytes) -> None:
     ids=lambda body: repr(body[:20]),
 )
 def test_what_cannot_be_kept_is_refused_by_name(body: bytes) -> None:
-    for read in (exact_json.loads, exact_json.canonical_hash):
+    reads = [exact_json.loads, exact_json.canonical_hash]
+    if body not in NUMBERS_OUT_OF_RANGE:
+        reads.append(exact_json.refuse_unreadable)
+    for read in reads:
         with pytest.raises(RecordError, match=r"\S"):
             read(body)
+
+
+NUMBERS_OUT_OF_RANGE = (b"1e1001", b"1e-1001", b"9" * 5000, b"0." + b"9" * 5000)
+
+
+@pytest.mark.parametrize("body", NUMBERS_OUT_OF_RANGE, ids=lambda body: repr(body[:20]))
+def test_only_numbers_out_of_range_get_by_the_quick_check(body: bytes) -> None:
+    exact_json.refuse_unreadable(body)
+
+
+@SOME
+@given(
+    st.binary(max_size=60)
+    | st.text(max_size=40).map(lambda text: f'"{text}"'.encode(errors="surrogatepass"))
+    | values.map(exact_json.dumps)
+)
+def test_the_quick_check_agrees_with_reading(body: bytes) -> None:
+    def refusal(read: Callable[[bytes], object]) -> str | None:
+        try:
+            read(body)
+        except RecordError as error:
+            return str(error)
+        return None
+
+    said = refusal(exact_json.loads)
+    assert (refusal(exact_json.refuse_unreadable) is None) == (said is None or "out of range" in said)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from celery import current_app
 from django.conf import settings
 from kombu.connection import Connection
 
+from ingest import jobs, leases
 from ingest.models import CollectionJob, SourceStream
 from syncproject import pipeline
 from tests.ingest.steps import StreamNamed
@@ -49,3 +50,94 @@ def test_a_tick_rings_for_the_jobs_it_starts(stream: StreamNamed, monkeypatch: p
     pipeline.tick()
 
     assert rung == [pipeline.page_chain(CollectionJob.objects.get().pk)]
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    messages: list[Any] = []
+    monkeypatch.setattr(pipeline, "ring", messages.append)
+    return messages
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pipeline, "time", clock)
+    return clock
+
+
+def test_writers_are_rung_for_when_a_page_lands_where_none_waited(rung: list[Any], clock: Clock) -> None:
+    bell = pipeline.WritersBell(1)
+
+    bell.page_landed(0)
+    bell.page_landed(1)
+
+    assert len(rung) == 1
+
+
+def test_writers_are_rung_for_once_per_quarter_of_a_second(rung: list[Any], clock: Clock) -> None:
+    bell = pipeline.WritersBell(1)
+
+    bell.page_landed(0)
+    clock.now += 0.1
+    bell.page_landed(0)
+    assert len(rung) == 1
+    clock.now += 0.2
+    bell.page_landed(1)
+
+    assert len(rung) == 2
+
+
+def test_writers_that_went_home_as_a_page_came_are_rung_for_again(rung: list[Any], clock: Clock) -> None:
+    """The page they were closing counted as waiting still, so nobody was owed a ring."""
+    bell = pipeline.WritersBell(1)
+    bell.page_landed(0)
+
+    for waiting in range(1, 12):
+        clock.now += 0.05
+        bell.page_landed(waiting)
+
+    assert len(rung) == 2
+
+
+def test_writers_that_keep_up_are_left_alone(rung: list[Any], clock: Clock) -> None:
+    bell = pipeline.WritersBell(1)
+    bell.page_landed(0)
+
+    for waiting in (1, 2, 3, 2, 3, 1, 2, 3, 4, 1, 2) * 3:
+        clock.now += 0.1
+        bell.page_landed(waiting)
+
+    assert len(rung) == 1
+
+
+@pytest.mark.django_db
+def test_a_writer_lets_go_when_nobody_answers_its_ring(stream: StreamNamed, rung: list[Any]) -> None:
+    job, _ = jobs.start(stream("records"), trigger=CollectionJob.Trigger.COMMAND)
+    bell = pipeline.FetchersBell(job.pk)
+
+    assert not bell.batch_applied(settings.MAX_PAGES_AHEAD), "there is no room for more pages"
+    assert rung == []
+    assert not bell.batch_applied(3)
+    assert rung == [pipeline.page_chain(job.pk)]
+    assert bell.batch_applied(2)
+    assert len(rung) == 1
+
+
+@pytest.mark.django_db
+def test_a_writer_goes_on_when_a_fetcher_has_come(stream: StreamNamed, rung: list[Any]) -> None:
+    job, _ = jobs.start(stream("records"), trigger=CollectionJob.Trigger.COMMAND)
+    bell = pipeline.FetchersBell(job.pk)
+    bell.batch_applied(3)
+
+    assert leases.claim(job.pk)
+
+    assert not bell.batch_applied(2)

@@ -22,7 +22,7 @@ from bench.loaders import pages
 STAGE = """
     CREATE TEMP TABLE staged (
         raw_id bigint NOT NULL DEFAULT nextval('ingest_rawrecord_id_seq'),
-        external_id text, version int, body_hash bytea, payload jsonb
+        external_id text, version int, body_hash bytea, payload json
     ) ON COMMIT DELETE ROWS
     """
 COPY = "COPY staged (external_id, version, body_hash, payload) FROM STDIN"
@@ -36,9 +36,9 @@ LATEST = """
      ) latest
     """
 RAW = """
-    INSERT INTO ingest_rawrecord (id, stream_id, external_id, version, payload, body_hash, content_hash,
-                                  source_updated_at, is_deleted)
-    SELECT raw_id, %(stream)s, external_id, version, payload, body_hash, body_hash,
+    INSERT INTO ingest_rawrecord (id, stream_id, external_id, version, payload, body_hash, source_updated_at,
+                                  is_deleted)
+    SELECT raw_id, %(stream)s, external_id, version, payload, body_hash,
            (payload ->> 'updated_at')::timestamptz, false
       FROM staged
     """
@@ -51,8 +51,8 @@ ORDERS = """
     SELECT {uuid}(), %(source)s, raw_id, external_id, created_at, updated_at,
            (created_at AT TIME ZONE 'UTC')::date, name, customer ->> 'id', email, financial_status,
            fulfillment_status, currency, total_price, subtotal_price, total_tax, total_discounts, cancelled_at
-      FROM staged, jsonb_to_record(payload) AS said (
-        created_at timestamptz, updated_at timestamptz, cancelled_at timestamptz, name text, customer jsonb,
+      FROM staged, json_to_record(payload) AS said (
+        created_at timestamptz, updated_at timestamptz, cancelled_at timestamptz, name text, customer json,
         email text, financial_status text, fulfillment_status text, currency text, total_price numeric,
         subtotal_price numeric, total_tax numeric, total_discounts numeric
       )
@@ -75,10 +75,10 @@ LINES = """
            (created_at AT TIME ZONE 'UTC')::date, parents.id, external_id, product_id, variant_id, title, sku,
            quantity, price, currency
       FROM staged JOIN parents USING (external_id),
-           jsonb_to_record(payload) AS said (
-               created_at timestamptz, updated_at timestamptz, currency text, line_items jsonb
+           json_to_record(payload) AS said (
+               created_at timestamptz, updated_at timestamptz, currency text, line_items json
            ),
-           jsonb_to_recordset(line_items) AS line (
+           json_to_recordset(line_items) AS line (
                id text, product_id text, variant_id text, title text, sku text,
                quantity numeric, price numeric
            )

@@ -14,6 +14,7 @@ import django
 if __name__ == "__main__":
     django.setup()
 
+from celery.signals import worker_process_init
 from django.conf import settings
 from django.utils import timezone
 
@@ -39,5 +40,6 @@ def _ring_nobody(pages_waiting: int) -> None:
 
 
 if __name__ == "__main__":
+    worker_process_init.send(sender=None)  # whatever worker processes tune
     for name in sys.argv[1:]:
         main(name)

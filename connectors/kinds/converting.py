@@ -12,6 +12,7 @@ from connectors.errors import RecordError
 MAX_EXPONENT = 1_000
 _NUMBERS = (int, Decimal)
 _NUMBERS_OR_TEXT = (str, *_NUMBERS)
+_NO_NUMBER = Decimal("NaN")
 
 
 def to_text(name: str, value: Any) -> str | None:
@@ -25,23 +26,16 @@ def to_text(name: str, value: Any) -> str | None:
 
 
 def to_decimal(name: str, value: Any) -> Decimal | None:
-    number = _number(value)
-    if number is None:
-        if isinstance(value, str) and not value.strip():
-            return None
-        raise RecordError(f"{name}: {_shown(value)} is not a number")
-    return number
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS_OR_TEXT):
-        return None
     try:
-        number = Decimal(value)
+        number = Decimal(value) if isinstance(value, _NUMBERS_OR_TEXT) else _NO_NUMBER
     except InvalidOperation:
-        return None
+        number = _NO_NUMBER
     # Beyond that no column holds it, and making an integer of 1e1000000 takes half a minute.
-    return number if number.is_finite() and -MAX_EXPONENT <= number.adjusted() <= MAX_EXPONENT else None
+    if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT and not isinstance(value, bool):
+        return number
+    if isinstance(value, str) and not value.strip():
+        return None
+    raise RecordError(f"{name}: {_shown(value)} is not a number")
 
 
 def to_integer(name: str, value: Any) -> int | None:
@@ -89,6 +83,8 @@ def _from_text(name: str, value: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = _from_rfc822(name, text)
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:

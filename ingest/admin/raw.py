@@ -35,9 +35,9 @@ class RawRecordAdmin(FoundByExternalId, ReadOnlyAdmin):
     def received(self, raw: RawRecord) -> str:
         return cells.utc(raw.received_at)
 
-    @admin.display(description="Content hash")
+    @admin.display(description="Hash")
     def digest(self, raw: RawRecord) -> str:
-        return bytes(raw.content_hash).hex()[:16]
+        return bytes(raw.body_hash).hex()[:16]
 
     @admin.display(description="State")
     def state(self, raw: RawRecord) -> str:
@@ -65,7 +65,7 @@ def _facts(raw: RawRecord) -> list[tuple[str, object]]:
         ("Came with", job_link(raw.job_id)),
         ("Other versions", versions_link(raw)),
         ("Dead letters", _letters_link(raw) if letters else None),
-        ("Content hash", bytes(raw.content_hash).hex()),
+        ("Hash of its bytes (sha256)", bytes(raw.body_hash).hex()),
     ]
 
 

@@ -7,6 +7,7 @@ import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
 import ingest.crypto
+import ingest.models.raw
 import uuid
 from django.db import migrations, models
 
@@ -314,9 +315,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('external_id', models.CharField(max_length=255)),
                 ('version', models.PositiveIntegerField()),
-                ('payload', models.JSONField()),
+                ('payload', ingest.models.raw.VerbatimJSONField()),
                 ('body_hash', models.BinaryField(max_length=32)),
-                ('content_hash', models.BinaryField(max_length=32)),
                 ('source_updated_at', models.DateTimeField(null=True)),
                 ('is_deleted', models.BooleanField(default=False, help_text='The provider says the object is gone.')),
                 ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -1156,7 +1156,7 @@ class Migration(migrations.Migration):
                 ('cursor', models.TextField(blank=True, null=True)),
                 ('cursor_digest', models.BinaryField(max_length=32)),
                 ('is_overlap', models.BooleanField(default=False, help_text='Read again because counted pages may have shifted.')),
-                ('content_digest', models.BinaryField(max_length=32)),
+                ('content_digest', models.BinaryField(max_length=32, null=True)),
                 ('state', models.CharField(choices=[('LANDED', 'Landed'), ('APPLIED', 'Applied'), ('COUNTED', 'Counted')], default='LANDED', max_length=7)),
                 ('attempts', models.PositiveIntegerField(default=0, help_text='How often applying it was begun.')),
                 ('begun_at', models.DateTimeField(blank=True, help_text='When applying it was last begun.', null=True)),
@@ -1171,11 +1171,11 @@ class Migration(migrations.Migration):
                 ('fetch_ms', models.PositiveIntegerField(default=0)),
                 ('landed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('applied_at', models.DateTimeField(blank=True, null=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='ingest.collectionjob')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='ingest.collectionjob')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state__in', ['LANDED', 'APPLIED'])), fields=['job', 'number'], name='page_open')],
-                'constraints': [models.UniqueConstraint(fields=('job', 'number'), name='one_page_per_number'), models.UniqueConstraint(fields=('job', 'pass_number', 'cursor_digest'), name='one_page_per_cursor'), models.CheckConstraint(condition=models.Q(('state', 'LANDED'), ('fetched', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('inserted'), '+', models.F('updated')), '+', models.F('unchanged')), '+', models.F('skipped')), '+', models.F('failed'))), _connector='OR'), name='every_record_accounted_for')],
+                'constraints': [models.UniqueConstraint(fields=('job', 'number'), name='one_page_per_number'), models.UniqueConstraint(fields=('job', 'pass_number', 'cursor_digest'), name='one_page_per_cursor'), models.UniqueConstraint(fields=('job', 'pass_number', 'content_digest'), name='one_page_per_content'), models.CheckConstraint(condition=models.Q(('state', 'LANDED'), ('fetched', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('inserted'), '+', models.F('updated')), '+', models.F('unchanged')), '+', models.F('skipped')), '+', models.F('failed'))), _connector='OR'), name='every_record_accounted_for')],
             },
         ),
         migrations.CreateModel(

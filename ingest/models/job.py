@@ -152,7 +152,8 @@ class Page(models.Model):
     #: States of pages that something has still to be done with.
     OPEN = (State.LANDED, State.APPLIED)
 
-    job = models.ForeignKey(CollectionJob, on_delete=models.CASCADE, related_name="pages")
+    # No index of its own: one_page_per_number begins with the job.
+    job = models.ForeignKey(CollectionJob, on_delete=models.CASCADE, related_name="pages", db_index=False)
     number = models.PositiveIntegerField()
     pass_number = models.PositiveIntegerField(default=1)
     cursor = models.TextField(null=True, blank=True)
@@ -161,7 +162,8 @@ class Page(models.Model):
         default=False, help_text="Read again because counted pages may have shifted."
     )
     #: sha256 over the record bodies; the same records under a new cursor mean the source goes in circles.
-    content_digest = models.BinaryField(max_length=32)
+    #: Null where they mean nothing: an empty page, one read again, one of a replay.
+    content_digest = models.BinaryField(max_length=32, null=True)
     state = models.CharField(max_length=7, choices=State, default=State.LANDED)
     attempts = models.PositiveIntegerField(default=0, help_text="How often applying it was begun.")
     begun_at = models.DateTimeField(null=True, blank=True, help_text="When applying it was last begun.")
@@ -186,6 +188,9 @@ class Page(models.Model):
             models.UniqueConstraint(fields=["job", "number"], name="one_page_per_number"),
             models.UniqueConstraint(
                 fields=["job", "pass_number", "cursor_digest"], name="one_page_per_cursor"
+            ),
+            models.UniqueConstraint(
+                fields=["job", "pass_number", "content_digest"], name="one_page_per_content"
             ),
             models.CheckConstraint(
                 condition=models.Q(state="LANDED")

@@ -194,7 +194,6 @@ def _versions(stream: SourceStream, job: CollectionJob, write: Write) -> list[Ra
                 "status": write(status),
             },
             body_hash=digest(status),
-            content_hash=digest(status),
             job=job,
         )
         for version, status in enumerate(("open", "paid", "refunded"), start=1)

@@ -101,6 +101,14 @@ def test_numbers_of_a_payload_are_shown_exactly(shop: Shop, boss: Client) -> Non
         assert "12345678901234567890123456789" in page
 
 
+def test_a_payload_with_a_number_beyond_all_bounds_is_shown_as_it_came(shop: Shop, boss: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingest_rawrecord SET payload = %s WHERE id = %s", ['{"n":1e999999999}', shop.raw[-1].pk]
+        )
+    assert "1e999999999" in boss.get(detail_of(shop.raw[-1])).content.decode()
+
+
 def test_a_huge_payload_is_cut(shop: Shop) -> None:
     RawRecord.objects.filter(pk=shop.raw[0].pk).update(payload={"text": "x" * 500_000})
     shown = payloads.pretty(RawRecord.objects.filter(pk=shop.raw[0].pk), "payload")

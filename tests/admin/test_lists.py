@@ -95,11 +95,8 @@ def many(shop: Shop, model: type[Model], count: int = 3000) -> None:
         ]
     elif model is RawRecord:
         first = shop.raw[0]
-        hashes = {"body_hash": first.body_hash, "content_hash": first.content_hash}
-        rows = [
-            RawRecord(stream_id=first.stream_id, external_id=f"n{n}", version=1, payload={}, **hashes)
-            for n in numbers
-        ]
+        shared = {"stream_id": first.stream_id, "version": 1, "payload": {}, "body_hash": first.body_hash}
+        rows = [RawRecord(external_id=f"n{n}", **shared) for n in numbers]
     else:
         letter = shop.letter
         shared = {

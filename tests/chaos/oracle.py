@@ -84,7 +84,7 @@ _CHILDREN = """
     WITH served AS (
         SELECT parent.id AS parent_id, parent.raw_id, child ->> 'id' AS external_id
           FROM {parent} parent JOIN ingest_rawrecord raw ON raw.id = parent.raw_id,
-               jsonb_array_elements(raw.payload -> '{path}') child
+               json_array_elements(raw.payload -> '{path}') child
          WHERE raw.stream_id = %(stream)s
     ), held AS (
         SELECT child.external_id, child.{column} AS parent_id, child.raw_id

@@ -42,11 +42,11 @@ JOB_COUNTERS = f"""
 VERSIONS = """
     SELECT 'doubled', 'raw of stream ' || stream_id,
            external_id || ' v' || version || ' repeats the one before'
-      FROM (SELECT stream_id, external_id, version, content_hash, is_deleted,
-                   lag(content_hash) OVER earlier AS before, lag(is_deleted) OVER earlier AS was_deleted
+      FROM (SELECT stream_id, external_id, version, payload::jsonb AS content, is_deleted,
+                   lag(payload::jsonb) OVER earlier AS before, lag(is_deleted) OVER earlier AS was_deleted
               FROM ingest_rawrecord
             WINDOW earlier AS (PARTITION BY stream_id, external_id ORDER BY version)) raw
-     WHERE content_hash = before AND is_deleted = was_deleted
+     WHERE content = before AND is_deleted = was_deleted
     UNION ALL
     SELECT 'doubled', 'raw of stream ' || stream_id, external_id || ' v' || version
       FROM ingest_rawrecord GROUP BY stream_id, external_id, version HAVING count(*) > 1

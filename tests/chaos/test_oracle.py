@@ -74,8 +74,8 @@ DAMAGES = {
         "stale: songs/cursor raw",
     ),
     "a version stored twice": (
-        "INSERT INTO ingest_rawrecord (stream_id, external_id, version, payload, body_hash, content_hash,"
-        " is_deleted) SELECT stream_id, external_id, 3, payload, body_hash, content_hash, is_deleted"
+        "INSERT INTO ingest_rawrecord (stream_id, external_id, version, payload, body_hash, is_deleted)"
+        " SELECT stream_id, external_id, 3, payload, body_hash, is_deleted"
         " FROM ingest_rawrecord WHERE version = 2 LIMIT 1",
         "doubled: raw",
     ),

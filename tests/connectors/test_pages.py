@@ -274,3 +274,45 @@ def test_a_nul_around_the_list_does_not_cost_the_page() -> None:
 def test_good_records_can_be_hashed() -> None:
     for record in split(b'[{"id": 1, "n": NaN}, {"id": 2, "a": 1.0}, {"id": 3}]').records[1:]:
         assert len(exact_json.canonical_hash(record.body)) == 32
+
+
+def test_records_of_a_plain_page_are_read_at_the_first_look_and_once() -> None:
+    records = split(b'[{"id": 1, "updated_at": "yesterday"}, {"id": 2}, 3]').records
+    assert len(records) == 3
+    assert [record.position for record in records] == [f"record {n} of the page" for n in (1, 2, 3)]
+    assert list(records) == list(records)
+    assert records[1] is records[1]
+    assert [record.external_id for record in records[:2]] == ["1", "2"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b'{"id": 1, "updated_at": "2026-01-02T03:04:05+01:00"}',
+                '{"id": "é", "x": "漢"}'.encode(),
+                b'{"id": 3, "updated_at": "0001-01-01T00:00:00+14:00"}',
+                b'{"id": 4, "x": "\xe9"}',
+                b'{"id": 5, "x": "\\u0000"}',
+                b'{"id": 7, "n": ' + b"7" * 5000 + b"}",
+                b'{"id": 8, "n": ' + b"[" * 400 + b"]" * 400 + b"}",
+                b'{"id": [' * 200 + b"9" + b"]}" * 200,
+                b"[]",
+                b"1e999999999",
+            ]
+        )
+    )
+)
+def test_whatever_is_wrong_with_a_record_it_reads_as_it_does_alone(bodies: list[bytes]) -> None:
+    listed = split(b'{"data": [' + b", ".join(bodies) + b"]}\n", "data")
+    alone = [split(b"[" + body + b"]").records[0] for body in bodies]
+    assert [(one.external_id, one.updated_at, one.problem, one.body) for one in listed.records] == [
+        (one.external_id, one.updated_at, one.problem, one.body) for one in alone
+    ]
+
+
+@pytest.mark.parametrize("around", [b'"total": 2, %b', b'%b, "total": 2', b'%b, "others": []'])
+def test_what_stands_beside_the_list_is_kept_wherever_it_stands(around: bytes) -> None:
+    listed = split(b"{" + around % b'"data": [{"id": 1}]' + b"}", "data")
+    assert ids(listed) == ["1"]
+    assert listed.envelope in ({"total": 2}, {"others": []})

@@ -37,6 +37,7 @@ def through_postgres(type_name: str, values: list[Any]) -> list[Any]:
         ("text", ["only", "plain", "words"]),
         ("text", [None, None]),
         ("numeric", [Decimal("0.1"), Decimal("-1E+3"), None, Decimal("12345678901234567890.123456789")]),
+        ("numeric", [2**70, None, Decimal("1E-7"), Decimal("5E+20"), -1]),
         ("bigint", [1, -(2**63), 2**63 - 1, None]),
         ("boolean", [True, False, None]),
         ("timestamptz", [MOMENT, None, MOMENT.replace(year=1)]),
@@ -60,6 +61,7 @@ def test_any_text_arrives_as_it_was_sent(values: list[str | None]) -> None:
 
 def test_columns_become_lines() -> None:
     assert copying.lines_of([["a", None], [1, 2]]) == b"a\t1\n\\N\t2\n"
+    assert copying.lines_of([[], []]) == b""
 
 
 @pytest.mark.parametrize("value", [object(), ["a"], {"a": 1}, b"bytes", 1.5])

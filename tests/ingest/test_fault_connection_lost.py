@@ -1,4 +1,4 @@
-"""A connection that dies under a fetching worker costs a short wait, not a whole lease (rows 53 and 55)."""
+"""A connection that dies under a worker costs a short wait, not a whole lease (rows 53 and 55)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingest import fetching
+from connectors.base import Page as FetchedPage
+from ingest import applying, fetching
 from ingest.models import CollectionJob, SourceStream
 from tests.conftest import finish
-from tests.ingest.steps import far, start
+from tests.ingest.steps import counts, far, land, start
 from tests.scripted import Script, record
 
 StreamNamed = Callable[[str], SourceStream]
@@ -53,3 +54,28 @@ def test_the_failure_is_noted_over_a_new_connection(
     job.refresh_from_db()
     assert (job.status, job.attempts, job.crashes, job.lease_until) == ("PENDING", 1, 0, None)
     assert finish(CollectionJob.objects.get(pk=job.pk)).status == "SUCCEEDED"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["_begin", "pages_waiting"])
+def test_a_writer_whose_connection_dies_between_pages_goes_home(
+    stream: StreamNamed, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    job = start(stream("records"))
+    land(job, FetchedPage(records=[record("1")]))
+    go_on = getattr(applying, step)
+
+    def after_hanging_up(job_id: int) -> Any:
+        hang_up()
+        return go_on(job_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(applying, step, after_hanging_up)
+        applied = applying.apply_landed(
+            job.pk, now=timezone.now, until=far(), after_batch=lambda waiting: None
+        )
+
+    connection.close()
+    assert applied == (step == "pages_waiting")
+    job = finish(job)
+    assert (job.status, counts(job)) == ("SUCCEEDED", {"fetched": 1, "inserted": 1})

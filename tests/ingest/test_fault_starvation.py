@@ -64,7 +64,10 @@ def test_a_page_asked_ahead_is_landed_before_the_job_makes_way(
 ) -> None:
     start(stream("orders"))
     ring_for_all()
-    monkeypatch.setattr(fetching, "_is_worth_asking_ahead", lambda read, *_: bool(read.page.next_cursor))
+    at_once = {True: 0.0, False: None}
+    monkeypatch.setattr(
+        fetching, "_seconds_before_asking_ahead", lambda read, *_: at_once[bool(read.page.next_cursor)]
+    )
 
     assert fetch(slow) == 2
 

@@ -100,6 +100,21 @@ def test_a_late_worker_changes_nothing(stream: StreamNamed, is_reaped: bool) -> 
     assert CollectionJob.objects.values().get() == before
 
 
+def test_a_late_worker_that_meets_its_own_page_lost_the_lease_and_sees_no_circle(stream: StreamNamed) -> None:
+    job = start(stream("records"))
+    late = claim(job)
+    CollectionJob.objects.update(lease_until=START)
+    leases.reap()
+    CollectionJob.objects.update(next_run_at=START)
+    landing.land(CollectionJob.objects.get(), claim(job), page("1", "a"), fetch_ms=0)
+    before = Page.objects.values().get()
+
+    with pytest.raises(leases.LeaseLost):
+        landing.land(job, late, page("1", "a"), fetch_ms=0)
+
+    assert Page.objects.values().get() == before
+
+
 def test_the_last_page_and_the_end_of_fetching_are_one_write(stream: StreamNamed) -> None:
     """Else a worker lost in between leaves a job without a cursor, which reads as "from the beginning"."""
     job = start(stream("records"))
@@ -141,6 +156,40 @@ def test_a_record_that_is_only_spelled_otherwise_is_unchanged(script: Script, ru
 
     assert counts(run("records")) == {"fetched": 1, "unchanged": 1}
     assert RawRecord.objects.count() == 1
+
+
+def test_a_payload_is_kept_byte_for_byte(script: Script, run: Run, stream: StreamNamed) -> None:
+    body = b' {"title" : "caf\\u00e9 \\/\\n", "id":"1","n": 1.50e1, "n": 2,\n"deep": {"b":[ ],"a":{}}}\t'
+    script.says("records", [raw_record("1", body)])
+
+    assert counts(run("records")) == {"fetched": 1, "inserted": 1}
+    assert raw_texts(stream("records")) == [body.decode()]
+    assert RawRecord.objects.get().payload == json.loads(body)
+
+
+def test_an_object_whose_kept_text_cannot_be_read_gets_a_new_version(script: Script, run: Run) -> None:
+    script.says("records", [raw_record("1", b'{"id": "1", "n": 1e9999}')])
+    assert counts(run("records")) == {"fetched": 1, "failed": 1}
+    letter = FailedSync.objects.get()
+    assert (letter.raw, "out of range" in letter.error) == (RawRecord.objects.get(), True)
+    script.says("records", [raw_record("1", b'{"id": "1", "n": 1}')])
+
+    assert counts(run("records")) == {"fetched": 1, "inserted": 1}
+    assert list(RawRecord.objects.order_by("id").values_list("version", flat=True)) == [1, 2]
+    assert not FailedSync.objects.filter(resolved_at=None).exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"id"', b'{"id": "\\ud800"}', b'{"id": "\\u0000"}', b'"\xff"', b"[" * 100_000],
+    ids=["cut", "surrogate", "nul", "not utf-8", "deep"],
+)
+def test_what_nobody_could_read_again_is_not_kept_as_a_version(script: Script, run: Run, body: bytes) -> None:
+    script.says("records", [raw_record("bad", body), raw_record("good", b'{"id": "good"}')])
+
+    assert counts(run("records")) == {"fetched": 2, "inserted": 1, "failed": 1}
+    assert RawRecord.objects.get().external_id == "good"
+    assert FailedSync.objects.get().error.startswith(("not readable as JSON", "holds a NUL"))
 
 
 @pytest.mark.parametrize("other", [b'{"id": 1}', b'{"id": "1", "n": null}', b'{"id": "1 "}'])
@@ -323,8 +372,9 @@ def page(cursor: str | None, *ids: str) -> FetchedPage:
         [page("1", "a"), page("2", "b"), page("1", "c")],
         [page("1", "a"), page("2", "b"), page("3", "b"), page("4", "b")],
         [page("1", "a", "b"), page("2", "c"), page("3", "a", "b"), page("4", "c")],
+        [page(str(number + 1), str(number % 15)) for number in range(16)],
     ],
-    ids=["A-A", "A-B-A", "new cursors, same records", "records in a circle"],
+    ids=["A-A", "A-B-A", "new cursors, same records", "records in a circle", "a wide circle"],
 )
 def test_a_source_that_goes_in_circles_fails_the_job_and_what_arrived_stays(
     script: Script, run: Run, pages: list[FetchedPage]
@@ -338,6 +388,20 @@ def test_a_source_that_goes_in_circles_fails_the_job_and_what_arrived_stays(
     arrived = {one.external_id for page in pages for one in page.records}
     assert set(GenericRecord.objects.values_list("external_id", flat=True)) == arrived
     assert_accounted(job)
+
+
+def test_deletions_in_a_circle_fail_the_job_too(script: Script, run: Run) -> None:
+    gone = [[Tombstone(external_id=one) for one in ids] for ids in (("1", "23"), ("12", "3"), ("1", "23"))]
+    script.says(
+        "records",
+        *(FetchedPage(tombstones=some, next_cursor=str(n)) for n, some in enumerate(gone, start=1)),
+        [],
+    )
+
+    job = run("records")
+
+    assert (job.status, job.error_type, job.fetched) == ("FAILED", "pagination", 4)
+    assert "Page 3 holds the very records of an earlier page" in job.error
 
 
 def test_empty_pages_without_end_are_refused(stream: StreamNamed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,3 +462,21 @@ def test_a_page_read_again_changes_no_count_but_skipped(stream: StreamNamed) -> 
     job = finish(job)
     assert counts(job) == {"fetched": 5, "inserted": 4, "skipped": 1}
     assert_accounted(job)
+
+
+def test_a_page_read_again_that_is_as_it_was_is_no_circle(stream: StreamNamed) -> None:
+    job = start(stream("records"))
+    lease = claim(job)
+    landing.land(job, lease, page("1", "a"), fetch_ms=0)
+
+    for _ in range(2):
+        landing.land_overlap(job, lease, page(None, "a"))
+
+    landing.land(job, lease, page(None, "b"), fetch_ms=0)
+    assert counts(finish(job)) == {"fetched": 4, "inserted": 2, "skipped": 2}
+    assert list(Page.objects.order_by("number").values_list("is_overlap", flat=True)) == [
+        False,
+        True,
+        True,
+        False,
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -62,7 +63,7 @@ def test_every_minute_is_every_minute() -> None:
 def test_an_interval_counts_from_now(text: str, interval: timedelta) -> None:
     after = datetime(2026, 3, 29, 1, 59, 59, 123, tzinfo=UTC)
 
-    assert schedules.next_run(text, after=after, spread_by="1/orders") == after + interval
+    assert schedules.next_run(text, after=after) == after + interval
 
 
 def test_no_schedule_is_never() -> None:
@@ -85,14 +86,34 @@ def test_streams_are_spread_over_the_minute_each_at_its_own_second() -> None:
     assert first("1/orders") == first("1/orders")
 
 
-def test_the_spread_skips_and_doubles_no_run() -> None:
+@pytest.mark.parametrize("schedule", ["*/15 * * * *", "every 15m"])
+def test_the_spread_skips_and_doubles_no_run(schedule: str) -> None:
     for stream in range(10):
-        found = runs(
-            "*/15 * * * *", start=NEW_YEAR, end=NEW_YEAR + timedelta(days=1), spread_by=f"{stream}/x"
-        )
+        found = runs(schedule, start=NEW_YEAR, end=NEW_YEAR + timedelta(days=1), spread_by=f"{stream}/x")
 
         gaps = {later - earlier for earlier, later in pairwise(found)}
         assert gaps == {timedelta(minutes=15)}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "interval"), [("every 10s", timedelta(seconds=10)), ("every 2d", timedelta(days=2))]
+)
+def test_intervals_that_began_together_end_spread_over_all_of_it(schedule: str, interval: timedelta) -> None:
+    streams = [f"{number}/orders" for number in range(200)]
+    found = [schedules.next_run(schedule, after=NEW_YEAR, spread_by=stream) for stream in streams]
+    tenths = Counter((moment - NEW_YEAR) * 10 // interval for moment in found if moment)
+
+    assert all(NEW_YEAR < moment <= NEW_YEAR + interval for moment in found if moment)
+    assert min(tenths[tenth] for tenth in range(10)) >= 5
+
+
+def test_a_run_that_began_late_does_not_move_those_after_it() -> None:
+    def following(after: datetime) -> datetime | None:
+        return schedules.next_run("every 15m", after=after, spread_by="1/orders")
+
+    due = following(NEW_YEAR)
+    assert due
+    assert following(due + timedelta(seconds=4)) == following(due) == due + timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,6 @@ def test_what_arrived_while_the_run_went_on_stays(
         version=1,
         payload={},
         body_hash=b"",
-        content_hash=b"",
     )
 
     finish(job)

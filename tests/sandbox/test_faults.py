@@ -1,6 +1,8 @@
 """Misbehaviour on request."""
 
 import http.client
+import itertools
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -192,6 +194,15 @@ def test_dripping_body_arrives_whole_in_the_end(world: SandboxClient, http: requ
 def test_latency_delays_the_answer(world: SandboxClient, http: requests.Session) -> None:
     world.misbehave(LIST, "latency", milliseconds=200)
     assert orders(http, world).elapsed.total_seconds() >= 0.2
+
+
+def test_latency_counts_from_the_request_our_own_work_included(
+    world: SandboxClient, http: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = itertools.count(step=60)  # one passes between the request and its answer
+    monkeypatch.setattr("sandbox.server.time", SimpleNamespace(monotonic=lambda: next(minutes)))
+    world.misbehave(LIST, "latency", milliseconds=60_000)
+    assert orders(http, world).elapsed.total_seconds() < 30
 
 
 @pytest.mark.parametrize(("kind", "settings"), [("bad_record", {}), ("drift", {"drift": "type"})])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum, Window
-from django.db.models.functions import Lag
+from django.db.models import Count, F, JSONField, Q, Sum, Window
+from django.db.models.functions import Cast, Lag
 
 from ingest import jobs
 from ingest.connecting import lay_out_streams
@@ -131,8 +131,9 @@ def newest_versions(stream: SourceStream) -> dict[str, str]:
 
 
 def assert_no_version_twice() -> None:
-    before = Window(Lag("content_hash"), partition_by=["stream", "external_id"], order_by="version")
-    twice = RawRecord.objects.annotate(before=before).filter(before=F("content_hash"))
+    content = Cast("payload", JSONField())
+    before = Window(Lag("content"), partition_by=["stream", "external_id"], order_by="version")
+    twice = RawRecord.objects.annotate(content=content, before=before).filter(before=F("content"))
     assert not twice.exists(), "the same content was stored as two consecutive versions"
 
 
