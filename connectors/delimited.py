@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from operator import methodcaller
 
 from connectors.errors import ConfigError, SchemaError
@@ -141,7 +142,9 @@ class RowReader:
         """`offset` and `line` say where the first byte of `chunks` stands in the file."""
         self.encoding = encoding
         self._dialect = dialect
-        self._lines = physical_lines(chunks, encoding)
+        self._left = physical_lines(chunks, encoding)
+        #: What is left, with the line before it that was looked at already.
+        self._lines: Iterator[bytes] = self._left
         self._taken: list[str] = []
         self._taken_bytes = 0
         self._is_at_end = False
@@ -166,11 +169,15 @@ class RowReader:
         return line
 
     def is_finished(self) -> bool:
-        """Look one line ahead, after which no row can be read any more."""
-        try:
-            return next(self._lines, None) is None
-        except SchemaError:
-            return False
+        """
+        Tell whether no line is left, by looking one ahead.
+
+        :raises SchemaError: if what is left is no line
+        """
+        ahead = next(self._lines, None)
+        if ahead is not None:
+            self._lines = chain([ahead], self._left)
+        return ahead is None
 
     def __iter__(self) -> Iterator[Row]:
         while True:
@@ -197,7 +204,7 @@ class RowReader:
         )
 
     def _feed(self) -> Iterator[str]:
-        for raw in self._lines:
+        while (raw := next(self._lines, None)) is not None:
             text = self._decoded(raw)
             self._taken.append(text)
             self._taken_bytes += len(raw)

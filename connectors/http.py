@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import ssl
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -33,7 +31,7 @@ from connectors.errors import (
 from connectors.redaction import Redactor, shown_url
 from connectors.refusals import refusal, retry_after
 from connectors.sockets import Guard, GuardedAdapter, Timeouts
-from connectors.urls import origin
+from connectors.urls import check_url, redirect_target
 
 __all__ = ["DEFAULT_MAX_BYTES", "Answer", "HttpSession", "RefusedRequest", "Timeouts", "token_session"]
 
@@ -44,7 +42,6 @@ MAX_ERROR_BODY = 64 * 1024
 TOKEN_TIMEOUTS = Timeouts(connect=3.0, read=8.0, total=10.0)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_ODD_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 # Its debug lines and warnings hold whole URLs, and those may hold keys.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -56,7 +53,7 @@ class Answer:
     status: int
     #: Names are found in any case.
     headers: Mapping[str, str]
-    #: Unpacked and complete.
+    #: Complete, and unpacked unless asked for as it was sent.
     body: bytes
     url: str
 
@@ -73,6 +70,7 @@ class _Call:
     form: Mapping[str, str] | None
     accept: frozenset[int]
     max_bytes: int
+    unpacks: bool
     cost: float
 
 
@@ -120,10 +118,13 @@ class HttpSession:
         form: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset({200}),
         max_bytes: int = DEFAULT_MAX_BYTES,
+        unpacks: bool = True,
         cost: float = 1.0,
     ) -> Answer:
         """
         Return the provider's whole answer if its status is one of `accept`; it costs units of the budget.
+
+        `unpacks`: False leaves a body that is sent as gzip as it is, for ranges of packed files.
 
         :raises RateLimited: if the provider asks us to wait
         :raises TransientError: if the same call may work later
@@ -141,6 +142,7 @@ class HttpSession:
             form=form,
             accept=accept,
             max_bytes=max_bytes,
+            unpacks=unpacks,
             cost=cost,
         )
         authorized = self._authorized(call)
@@ -177,15 +179,15 @@ class HttpSession:
         try:
             self._meter.take(call.cost)
             self._guard.start()
-            with self._answered(self._prepare(call), call.accept) as response:
-                return self._taken(response, call.accept, call.max_bytes)
+            with self._answered(call) as response:
+                return self._taken(response, call)
         except ConnectorError as error:
             raise self._told(error, call.method, call.url) from None
         except (trouble.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
             raise self._told(self._named(error), call.method, call.url) from None
 
     def _prepare(self, call: _Call) -> requests.PreparedRequest:
-        _check_url(call.url)
+        check_url(call.url)
         body: Any = call.form
         headers = {**self._headers, **call.headers}
         if call.json_body is not None:
@@ -195,27 +197,36 @@ class HttpSession:
         made = requests.Request(call.method, call.url, params=call.params, headers=headers, data=body)
         return made.prepare()
 
-    def _answered(self, prepared: requests.PreparedRequest, accept: frozenset[int]) -> requests.Response:
+    def _answered(self, call: _Call) -> requests.Response:
+        prepared = self._prepare(call)
         # Not Session.send: it reads the body of a redirect without any bound.
         for _ in range(MAX_REDIRECTS + 1):
             timeouts = self._guard.timeouts
             response = self._adapter.send(prepared, stream=True, timeout=(timeouts.connect, timeouts.read))
-            if response.status_code not in _REDIRECTS - accept:
+            if response.status_code not in _REDIRECTS - call.accept:
                 return response
             with response:
-                _redirect(prepared, response.headers.get("Location", ""))
+                target = redirect_target(
+                    prepared.url or "", response.headers.get("Location", ""), method=call.method
+                )
+                prepared.url = requote_uri(target)
         raise ConfigError(f"redirected more than {MAX_REDIRECTS} times: check the address")
 
-    def _taken(self, response: requests.Response, accept: frozenset[int], max_bytes: int) -> Answer:
+    def _taken(self, response: requests.Response, call: _Call) -> Answer:
         self._meter.hear(response.status_code, response.headers, asked_to_wait=retry_after(response.headers))
-        if response.status_code not in accept:
+        if response.status_code not in call.accept:
             body = _body_if_any(response)
             said = self._redactor.redact(" ".join(body.decode("utf-8", "replace").split()))
             raise refusal(response.status_code, response.headers, body=body, said=said)
         return Answer(
             status=response.status_code,
             headers=response.headers,
-            body=read_body(response.raw, max_bytes=max_bytes, on_progress=self._on_progress),
+            body=read_body(
+                response.raw,
+                max_bytes=call.max_bytes,
+                unpacks=call.unpacks,
+                on_progress=self._on_progress,
+            ),
             url=response.url,
         )
 
@@ -254,35 +265,6 @@ def token_session(*, connector: str, access: Access, secrets: Collection[str] = 
     # Progress would be written by the connection that holds the token's row.
     silent = replace(access, on_progress=None)
     return HttpSession(connector=connector, access=silent, secrets=secrets, timeout=TOKEN_TIMEOUTS)
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or _ODD_IN_URL.search(url):
-        raise ConfigError("the address is not a valid http or https URL: check it in the settings")
-    if "@" in parts.netloc:
-        raise ConfigError("the address holds a user name or password: put them into the credentials")
-
-
-def _redirect(prepared: requests.PreparedRequest, location: str) -> None:
-    """Point the request at the target; elsewhere is refused, as our credentials go with it."""
-    here = prepared.url or ""
-    try:
-        target = urljoin(here, location)
-    except ValueError:
-        raise ConfigError("redirected to something that is no URL: check the address") from None
-    _check_url(target)
-    if prepared.method not in {"GET", "HEAD"} or origin(target) != origin(here):
-        scheme, host, port = origin(target)
-        raise ConfigError(
-            f"redirected to {scheme}://{host}:{port}{urlsplit(target).path}: redirects are followed on the "
-            "same host only; if the new address is right, put it into the settings of the source"
-        )
-    prepared.url = requote_uri(target)
 
 
 def _body_if_any(response: requests.Response) -> bytes:

@@ -25,7 +25,7 @@ Refine = Callable[[Mapping[str, Any]], Kind]
 Choices = dict[str, Any]
 
 MOST_STARTS = 60
-MOST_TRIES = 4_000
+MOST_TRIES = 16_000
 MOST_CONSTANTS = 250
 #: A change that turns most of a kind over says what the record is, not what its fields hold.
 MOST_TURNED = 0.6
@@ -228,10 +228,13 @@ def _constants_of(refine: Refine) -> list[str]:
     room = ".".join(str(getattr(function, "__module__", "")).split(".")[:3])
     found: dict[str, None] = {}
     for name in [name for name in sys.modules if name == room or name.startswith(f"{room}.")]:
-        for value in vars(sys.modules[name]).values():
-            is_own = getattr(value, "__module__", name) == name
+        for label, value in vars(sys.modules[name]).items():
+            # Not __builtins__ and its like: they hold hundreds of names, and there is no time to try all.
+            is_own = not label.startswith("__") and getattr(value, "__module__", name) == name
             found.update(dict.fromkeys(_texts_in(value) if is_own else ()))
-    return [text for text in found if 0 < len(text) <= 60 and not text.startswith("_")][:MOST_CONSTANTS]
+    # A word that is one of our own choices would be taken for that one.
+    usable = [text for text in found if 0 < len(text) <= 60 and text[0] != "_" and text not in OTHERS]
+    return usable[:MOST_CONSTANTS]
 
 
 def _texts_in(value: Any) -> Iterator[str]:

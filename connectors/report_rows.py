@@ -1,4 +1,4 @@
-"""The rows of a finished report: JSON, JSON lines or CSV, plain or as gzip, from any row on."""
+"""The rows of a finished report: JSON, JSON lines or CSV, plain, as gzip or in a zip, from any row on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from connectors.downloads import Download
 from connectors.errors import CursorExpired, RecordError, SchemaError, TransientError
 from connectors.http import Answer, HttpSession
 from connectors.kinds import to_datetime
+from connectors.packed import Packing, packing_of, unpacked
 from connectors.pages import split_records
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
-MAX_UNPACKED_BYTES = 4 * 1024 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 LINES_AT_ONCE = 100
 COLUMNS_SHOWN = 60
@@ -237,18 +237,16 @@ class _File:
         self.version = self._download.fingerprint
         if spot.version and self.version != spot.version:
             raise CursorExpired("The report is not the one that was begun; it is asked for again.")
-        chunks = self._download.chunks()
-        head = next(chunks, b"")
-        is_packed = not spot.byte and head.startswith(_GZIP)
-        chunks = chain([head], chunks)
-        self._chunks: Iterator[bytes] = unzipped(chunks, MAX_UNPACKED_BYTES) if is_packed else chunks
+        head = next(self._download.chunks(), b"")
+        packing: Packing = "" if spot.byte else packing_of(head)
+        self._chunks = unpacked(self._download, packing)
         head = next(self._chunks, b"")
         self.encoding, mark = encoding_of(
             b"" if spot.byte else head, configured=None, declared=self._download.charset
         )
         self._chunks = chain([head[mark:]], self._chunks)
         self.start = spot.byte + mark
-        self._is_seekable = not is_packed and self.encoding == "utf-8"
+        self._is_seekable = not packing and self.encoding == "utf-8"
 
     def chunks(self) -> Iterator[bytes]:
         return self._chunks

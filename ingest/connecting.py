@@ -35,13 +35,15 @@ def connector_for(
         credentials: Json = source.credentials
     except ImproperlyConfigured as error:
         raise ConfigError(str(error)) from error
-    tokens = SourceTokens(source.pk, credentials=credentials, asks_anyway=asks_anyway) if source.pk else None
+    tokens = SourceTokens(
+        source.pk, credentials=credentials, asks_anyway=asks_anyway, access_version=source.access_version
+    )
     access = Access(
         private_hosts=settings.SYNC_PRIVATE_HOSTS,
         file_roots=tuple(settings.SYNC_FILE_ROOTS),
         on_progress=on_progress,
         budget=Budgets(source.pk, is_urgent=is_urgent) if source.pk else None,
-        tokens=tokens,
+        tokens=tokens if source.pk else None,
         clock=timezone.now,
     )
     return connect(source.connector, config=source.config, credentials=credentials, access=access)

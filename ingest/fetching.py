@@ -246,7 +246,7 @@ def _note_refusal(lease: Lease, job: CollectionJob, error: ConnectorError) -> No
     """Note what the provider did to this job, and spare it the source's other jobs while it is down."""
     with _noting(lease):
         if isinstance(error, NeedsReconnect):
-            tokens.needs_reconnect(job.source_id, str(error))
+            tokens.needs_reconnect(job.source_id, str(error), access_version=job.source.access_version)
         _put_off(lease, error)
         reports.note_refused(job.pk, error)
         if isinstance(error, TransientError):

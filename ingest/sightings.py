@@ -128,7 +128,8 @@ def _land_tombstones(job: CollectionJob) -> None:
             ), added AS (
                 INSERT INTO ingest_rawrecord (stream_id, external_id, version, payload, body_hash,
                                               is_deleted, job_id)
-                SELECT %(stream)s, external_id, version, %(body)s::json, sha256(%(body)s::bytea), true, %(job)s
+                SELECT %(stream)s, external_id, version, %(body)s::json, sha256(%(body)s::bytea),
+                       true, %(job)s
                   FROM gone ORDER BY external_id
                 RETURNING id, external_id
             ), pages AS (

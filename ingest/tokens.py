@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 LOCK_SECONDS = 15
 # Who waited for the lock while a renewal failed need not try the same at once.
 QUIET = timedelta(seconds=5)
+# Told to slow down without being told for how long.
+SLOWED = timedelta(seconds=30)
 LOST = (
     "The answer to an earlier renewal, at {:%Y-%m-%d %H:%M} UTC, was lost on its way and the new refresh "
     "token with it; that is the likely reason."
@@ -46,13 +48,22 @@ LOST = (
 class SourceTokens:
     """The store of one source's token."""
 
-    def __init__(self, source_id: int, *, credentials: Mapping[str, Any], asks_anyway: bool = False) -> None:
+    def __init__(
+        self,
+        source_id: int,
+        *,
+        credentials: Mapping[str, Any],
+        asks_anyway: bool = False,
+        access_version: int | None = None,
+    ) -> None:
         """
         Take the credentials that tokens are minted from: one that came of others is none of ours.
 
         `asks_anyway`: a person wants to know, although the source is marked as to be connected again.
+        `access_version`: the source's; once it has another, nothing refused here marks it any more.
         """
         self._source_id = source_id
+        self._access_version = access_version
         self._origin = digest(credentials)
         self._asks_anyway = asks_anyway
 
@@ -86,9 +97,17 @@ class SourceTokens:
         return outcome
 
     def keep(self, token: Token) -> None:
-        """Store what a person has just been given at the provider; the source may ask again."""
-        with transaction.atomic():
-            self._store(_locked(self._source_id), token)
+        """
+        Store what a person has just been given at the provider; the source may ask again.
+
+        :raises TransientError: if a renewal is under way and takes its time, or PostgreSQL is away
+        """
+        try:
+            with transaction.atomic():
+                self._store(_locked(self._source_id), token)
+                let_ask_again(self._source_id)
+        except (OperationalError, InterfaceError) as error:
+            raise _busy(error) from None
 
     def _renewed(self, stale: Token | None, mint: Mint) -> Token | ConnectorError:
         """Return what came of it; errors are returned, as what is noted of them has to be committed."""
@@ -100,16 +119,21 @@ class SourceTokens:
             return refusal
         try:
             token = mint(held)
-        except NeedsReconnect as error:
-            return self._marked(row, error)
-        except (TransientError, BadResponse) as error:
-            if not isinstance(error, RateLimited):
-                SourceToken.objects.filter(pk=row.pk).update(unanswered_at=Now())
-            return error
         except ConnectorError as error:
-            return error
+            return self._noted(row, error)
         self._store(row, token)
         return token
+
+    def _noted(self, row: SourceToken, error: ConnectorError) -> ConnectorError:
+        """Note what those who ask next have to know of a failure."""
+        if isinstance(error, NeedsReconnect):
+            return self._marked(row, error)
+        if isinstance(error, RateLimited):
+            wait = timedelta(seconds=error.retry_after) if error.retry_after else SLOWED
+            SourceToken.objects.filter(pk=row.pk).update(quiet_until=timezone.now() + wait)
+        elif isinstance(error, TransientError | BadResponse):
+            SourceToken.objects.filter(pk=row.pk).update(unanswered_at=Now())
+        return error
 
     def _kept_after_all(self, stale: Token | None, token: Token) -> Token:
         """Store a token whose transaction was lost, unless another has renewed in its absence."""
@@ -136,15 +160,14 @@ class SourceTokens:
     def _store(self, row: SourceToken, token: Token) -> None:
         row.token = {"origin": self._origin, "token": token.stored()}
         row.expires_at, row.renewed_at, row.unanswered_at = token.expires_at, Now(), None
-        row.renewals = F("renewals") + 1
+        row.quiet_until, row.renewals = None, F("renewals") + 1
         row.save()
-        let_ask_again(row.pk)
 
-    def _marked(self, row: SourceToken, error: NeedsReconnect) -> Token | NeedsReconnect:
+    def _marked(self, row: SourceToken, error: NeedsReconnect) -> NeedsReconnect:
         row.refresh_from_db(fields=["unanswered_at"])
         reason = f"{error} {LOST.format(row.unanswered_at)}" if row.unanswered_at else str(error)
         if digest(Source.objects.values_list("credentials", flat=True).get(pk=row.pk)) == self._origin:
-            needs_reconnect(row.pk, reason)
+            needs_reconnect(row.pk, reason, access_version=self._access_version)
         return NeedsReconnect(reason, body=error.body)
 
 
@@ -153,19 +176,23 @@ def digest(credentials: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(credentials, sort_keys=True).encode()).hexdigest()
 
 
-def needs_reconnect(source_id: int, reason: str) -> None:
-    """Mark the source: nothing more is asked of its provider until a person has connected it again."""
-    marked = Source.objects.filter(pk=source_id, needs_reconnect_since__isnull=True).update(
-        needs_reconnect_since=Now(), needs_reconnect_reason=reason
-    )
-    if marked:
+def needs_reconnect(source_id: int, reason: str, *, access_version: int | None = None) -> None:
+    """
+    Mark the source: nothing more is asked of its provider until a person has connected it again.
+
+    `access_version`: what was refused; if a person has let us in anew meanwhile, the source stays as it is.
+    """
+    unmarked = Source.objects.filter(pk=source_id, needs_reconnect_since__isnull=True)
+    if access_version is not None:
+        unmarked = unmarked.filter(access_version=access_version)
+    if unmarked.update(needs_reconnect_since=Now(), needs_reconnect_reason=reason):
         log.error("source needs reconnecting", extra={"source": source_id, "reason": reason})
 
 
 def let_ask_again(source_id: int) -> None:
     """Take the mark off: the source was connected again, or was given new credentials."""
-    Source.objects.filter(pk=source_id, needs_reconnect_since__isnull=False).update(
-        needs_reconnect_since=None, needs_reconnect_reason=""
+    Source.objects.filter(pk=source_id).update(
+        needs_reconnect_since=None, needs_reconnect_reason="", access_version=F("access_version") + 1
     )
 
 
@@ -186,6 +213,8 @@ def _refusal(row: SourceToken) -> ConnectorError | None:
     )
     if reason is not None:
         return NeedsReconnect(reason)
+    if row.quiet_until and (wait := (row.quiet_until - timezone.now()).total_seconds()) > 0:
+        return RateLimited("The token endpoint asked us to slow down.", retry_after=wait)
     if row.unanswered_at and timezone.now() - row.unanswered_at < QUIET:
         return TransientError(
             "A renewal of the source's token got no answer just now; it is tried again soon."

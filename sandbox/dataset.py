@@ -93,6 +93,10 @@ class Dataset:
         with self._lock:
             return [self._row(key & INDEX_MASK) for key in keys]
 
+    def created(self, key: int) -> int:
+        """Return when the object at `key` came to be, epoch seconds."""
+        return self._created[key & INDEX_MASK]
+
     def bad_in(self, rows: Iterable[bytes]) -> tuple[BadRow, ...]:
         """Return which of the records served are bad."""
         known = self._bad_rows
@@ -102,6 +106,12 @@ class Dataset:
         """Return the keys of the objects that are bad now."""
         with self._lock:
             return [self._key(index) for index in self._bad if index not in self._deleted]
+
+    def keys_of(self, indexes: Iterable[int]) -> list[int]:
+        """Return the keys of those of the objects that are there."""
+        with self._lock:
+            known = range(len(self._updated))
+            return [self._key(index) for index in indexes if index in known and index not in self._deleted]
 
     def numbered(self) -> list[int]:
         """Return all keys in the order the objects came to be."""

@@ -1,16 +1,20 @@
 """
 Two CSV files over HTTP: a list of songs with a header, and a price list without one.
 
-Ranges, validators and conditional requests follow RFC 9110; one range a request is served.
+Both also lie in an S3-compatible store, plain, as gzip and in one zip archive. Ranges,
+validators and conditional requests follow RFC 9110; one range a request is served.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import re
 import threading
+import zipfile
+from collections.abc import Callable
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +24,7 @@ from sandbox import vocabulary as words
 from sandbox.data import Facts, Recipe, Record, song
 from sandbox.dataset import BadRow, Dataset
 from sandbox.messages import Answer, Handler, Request, Served
+from sandbox.object_store import PREFIX, ObjectStore
 from sandbox.options import Options
 from sandbox.simulators import Offer, Simulator
 
@@ -119,8 +124,11 @@ class Files:
         self._lock = threading.Lock()
         self._renditions: dict[str, tuple[int, Rendition]] = {}
 
-    def routes(self) -> dict[str, Handler]:
-        return {f"/files/{name}.csv": self._server(name) for name in self._datasets}
+    def routes(self, clock: Callable[[], float]) -> dict[str, Handler]:
+        plain = {f"{name}.csv": self._server(name) for name in self._datasets}
+        packed = {f"{name}.csv.gz": partial(self._gzip, name) for name in self._datasets}
+        store = ObjectStore(objects={**plain, **packed, "all files.zip": self._zip}, clock=clock)
+        return {**{f"/files/{name}": serve for name, serve in plain.items()}, f"{PREFIX}*": store.get}
 
     def write(self, folder: Path) -> list[Path]:
         """Write every file into a folder and return where."""
@@ -146,6 +154,18 @@ class Files:
 
         return serve
 
+    def _gzip(self, name: str, request: Request) -> Answer:
+        plain = self._rendition(name)
+        return _answer(_packed(plain, gzip.compress(plain.body, mtime=0)), request)
+
+    def _zip(self, request: Request) -> Answer:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in self._datasets:
+                # With a date of its own, so that equal content is an equal file.
+                archive.writestr(zipfile.ZipInfo(f"{name}.csv"), self._rendition(name).body)
+        return _answer(_packed(self._rendition("music"), packed.getvalue()), request)
+
     def _rendition(self, name: str) -> Rendition:
         dataset = self._datasets[name]
         with self._lock:
@@ -159,8 +179,15 @@ class Files:
 def _render(dataset: Dataset, header: bytes) -> Rendition:
     rows = dataset.rows(dataset.numbered())
     body = header + b"".join(rows)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return Rendition(body, etag, dataset.newest, dataset.bad_in(rows))
+    return Rendition(body, _etag(body), dataset.newest, dataset.bad_in(rows))
+
+
+def _packed(plain: Rendition, body: bytes) -> Rendition:
+    return plain._replace(body=body, etag=_etag(body))
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:24]}"'
 
 
 def _answer(rendition: Rendition, request: Request) -> Answer:
@@ -254,6 +281,6 @@ def _offer(url: str) -> Offer:
 SIMULATOR = Simulator(
     connector="csv",
     recipes=_recipes,
-    routes=lambda setting: Files(dict(setting.datasets)).routes(),
+    routes=lambda setting: Files(dict(setting.datasets)).routes(setting.clock),
     offer=_offer,
 )

@@ -195,6 +195,7 @@ class Migration(migrations.Migration):
                 ('is_paused', models.BooleanField(default=False, help_text='A paused source fetches nothing.')),
                 ('needs_reconnect_since', models.DateTimeField(blank=True, editable=False, help_text='The provider wants a person; nothing is fetched.', null=True)),
                 ('needs_reconnect_reason', models.TextField(blank=True, editable=False)),
+                ('access_version', models.PositiveIntegerField(default=0, editable=False, help_text='Goes up when a person lets us in anew: what was refused before says nothing of that.')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
@@ -210,6 +211,7 @@ class Migration(migrations.Migration):
                 ('renewed_at', models.DateTimeField(null=True)),
                 ('renewals', models.PositiveIntegerField(default=0)),
                 ('unanswered_at', models.DateTimeField(help_text='When a renewal got no answer that could be read; empty after the next good one.', null=True)),
+                ('quiet_until', models.DateTimeField(help_text='The token endpoint asked us to wait until then.', null=True)),
             ],
             options={
                 'verbose_name': 'token',

@@ -122,6 +122,7 @@ class FieldChange(models.Model):
     #: Of the records looked at when it was first seen, how many had it.
     share = models.FloatField(default=1.0)
     is_initial = models.BooleanField(default=False, help_text="There since the stream's first run.")
+    #: Both are emptied with the raw versions of that time (see ingest.pruning).
     sample = models.TextField(blank=True, help_text="A value, cut short.")
     external_id = models.CharField(max_length=255, blank=True, help_text="Where the sample is from.")
     job = models.ForeignKey(

@@ -30,6 +30,11 @@ class Source(models.Model):
         null=True, blank=True, editable=False, help_text="The provider wants a person; nothing is fetched."
     )
     needs_reconnect_reason = models.TextField(blank=True, editable=False)
+    access_version = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Goes up when a person lets us in anew: what was refused before says nothing of that.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -51,6 +56,7 @@ class SourceToken(models.Model):
     unanswered_at = models.DateTimeField(
         null=True, help_text="When a renewal got no answer that could be read; empty after the next good one."
     )
+    quiet_until = models.DateTimeField(null=True, help_text="The token endpoint asked us to wait until then.")
 
     class Meta:
         verbose_name = "token"

@@ -81,7 +81,7 @@ def _check_stream(stream: SourceStream, ledger: Mapping[str, Any]) -> Checked:
     newest, bad = ledger["expected"]["newest"], ledger["expected"]["bad"]
     good = {name: version for name, version in newest.items() if version["bad"] is None}
     arrived = _arrived(stream)
-    compare = _COMPARISONS[ledger["dataset"].split(".")[0]]
+    compare = _COMPARISONS.get(ledger["dataset"].split(".")[0], _compare_bodies)
     letters = FailedSync.objects.filter(stream=stream, resolved_at__isnull=True).count()
     label = f"{stream.source.name}/{stream.name}"
     differences = [

@@ -23,6 +23,7 @@ from ingest.connecting import connector_for, lay_out_streams
 from ingest.models import Source, SourceToken
 from ingest.tokens import SourceTokens
 from sandbox.messages import Request
+from syncproject.logs import FactsFormatter
 from tests.admin.conftest import browser_of
 from tests.admin.pages import detail_of, list_of, verb_of
 from tests.oauth_site import SECRET, Site, serving
@@ -166,6 +167,17 @@ def test_an_answer_is_good_for_who_began(boss: Client, site: Site, source: Sourc
     other = browser_of(User.objects.create_superuser("other", "other@example.org", "secret"))
     assert come_back(other, **answer).status_code == 403
     assert not SourceToken.objects.exists()
+
+
+def test_the_code_of_an_answer_stays_out_of_the_log(
+    boss: Client, site: Site, source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Django tells the log of each refused request, with the request: nobody has used that code yet."""
+    answer = begun(boss, site, source)
+    come_back(browser_of(User.objects.create_superuser("other", "other@example.org", "secret")), **answer)
+    told = [FactsFormatter().format(record) for record in caplog.records]
+    assert any("Forbidden" in line for line in told)
+    assert answer["code"] not in "".join(told)
 
 
 def test_an_answer_does_not_last(boss: Client, site: Site, source: Source) -> None:

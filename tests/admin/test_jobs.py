@@ -73,7 +73,7 @@ def test_a_job_waiting_to_retry_says_when(shop: Shop, boss: Client) -> None:
 def test_a_failed_job_says_why_and_what_to_do(shop: Shop, boss: Client) -> None:
     page = boss.get(detail_of(shop.failed)).content.decode()
     assert "the token was revoked" in page
-    assert "Give the source credentials that the provider accepts" in page
+    assert "give credentials that the provider accepts" in page
     assert f"job__id__exact={shop.failed.pk}&amp;state=all" in page
 
 

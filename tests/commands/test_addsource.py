@@ -88,7 +88,7 @@ def test_broken_credentials_are_located_without_showing_them(tmp_path: Path) -> 
     [
         (
             ["x", "nosuch", "--config", "{}"],
-            "Unsupported source type: nosuch. Known: atom, csv, rest, shopify",
+            "Unsupported source type: nosuch. Known: atom, csv, ",
         ),
         (["x", "shopify", "--config", '{\n  "shop": oops\n}'], "line 2, column 11"),
         (["x", "shopify", "--config", "[1]"], "must be a JSON object"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -99,8 +101,16 @@ def test_another_worker_goes_on_at_the_row_the_first_one_stopped_at(
         assert desk.desk.served[-1][0] == place.byte == len(json_lines(3))
 
 
-def test_gzip_is_read_on_by_row(office: Open) -> None:
-    desk = office(gzip.compress(json_lines(7)), seconds=0)
+def zipped(content: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("report.jsonl", content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zipped])
+def test_a_packed_report_is_read_on_by_row(office: Open, packed: Callable[[bytes], bytes]) -> None:
+    desk = office(packed(json_lines(7)), seconds=0)
     first = desk.flow().fetch(FetchRequest(cursor=started(desk), page_size=3))
 
     rest = read_all(desk.flow(), first.next_cursor, page_size=3)

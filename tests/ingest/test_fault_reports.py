@@ -98,7 +98,6 @@ def test_a_worker_killed_while_it_reads_loses_nothing(
 ) -> None:
     fetch(job)
     clock.wind(seconds=301)
-    monkeypatch.setattr("ingest.landing.PAGES_COMPARED", 10)
     with monkeypatch.context() as one_page:
         one_page.setattr("django.conf.settings.MAX_PAGES_AHEAD", 1)
         assert fetch(job) == 1

@@ -233,6 +233,59 @@ def test_a_fresh_token_that_is_refused_stops_the_source(source: Source, site: Si
     assert (site.items_asked, sum(refreshes(site).values())) == asked
 
 
+def test_a_refusal_from_before_does_not_undo_that_a_person_has_connected(source: Source, site: Site) -> None:
+    """A worker is refused with a renewed token, and hears of it after the account was connected again."""
+    refused: list[int] = []
+
+    def refuse_and_reconnect() -> Answer:
+        refused.append(1)
+        if len(refused) == 2:
+            SourceTokens(source.pk, credentials=source.credentials).keep(minted(site))
+            connection.close()
+        return json_answer({"error": "no"}, status=401)
+
+    site.before = from_page(4, refuse_and_reconnect)
+    assert run(source).status == "FAILED"
+    source.refresh_from_db()
+    assert source.needs_reconnect_since is None
+    site.before = lambda request: None
+    assert run(source).status == "SUCCEEDED"
+    assert len(refused) == 2
+
+
+def minted(site: Site) -> Token:
+    """Return a token such as a person brings back from the provider's page."""
+    return Token(access="brought-by-a-person", refresh=site.oauth.first_refresh("app"))
+
+
+def test_new_credentials_are_not_marked_for_what_the_old_ones_did(source: Source) -> None:
+    tokens.let_ask_again(source.pk)
+    tokens.needs_reconnect(source.pk, "used up", access_version=source.access_version)
+    source.refresh_from_db()
+    assert source.needs_reconnect_since is None
+    tokens.needs_reconnect(source.pk, "used up", access_version=source.access_version)
+    source.refresh_from_db()
+    assert source.needs_reconnect_reason == "used up"
+
+
+def test_a_token_endpoint_that_wants_rest_gets_it_from_all(source: Source, site: Site) -> None:
+    asked: list[int] = []
+
+    def slow_down(request: Request) -> Answer | None:
+        if request.path != "/token":
+            return None
+        asked.append(1)
+        return json_answer({"error": "slow_down"}, status=429, headers={"Retry-After": "60"})
+
+    site.before = slow_down
+    assert words(all_at_once(source)) == {"RateLimited": WORKERS}
+    assert len(asked) == 1
+    SourceToken.objects.update(quiet_until=timezone.now())
+    site.before = lambda request: None
+    assert one_page(source) == 5
+    assert SourceToken.objects.get().quiet_until is None
+
+
 def test_given_new_credentials_the_source_goes_on(source: Source, site: Site) -> None:
     site.oauth.revoke()
     assert run(source).status == "FAILED"
@@ -315,6 +368,8 @@ def test_a_renewal_that_takes_too_long_elsewhere_is_waited_for_another_time(
         cursor.execute("SELECT 1 FROM ingest_sourcetoken WHERE source_id = %s FOR UPDATE", [source.pk])
         with pytest.raises(TransientError, match="another worker is at it"):
             store.renew(store.held(), lambda held: Token(access="never"))
+        with pytest.raises(TransientError, match="another worker is at it"):
+            store.keep(Token(access="brought by a person"))
     other.close()
 
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.base import Deletes, Page, SourceRecord, Stream
 from connectors.errors import ConfigError, CursorExpired
-from ingest import jobs, landing, sightings
+from ingest import finishing, landing, sightings
 from ingest.models import CollectionJob, GenericRecord, Order, OrderLine, RawRecord, Sighting, SourceStream
 from metrics.models import DailyMetric
 from tests.conftest import finish
@@ -153,7 +153,7 @@ def test_a_run_killed_at_its_last_page_deletes_nothing_until_it_has_gone_on(
         killing.setattr(landing, "land", die)
         with pytest.raises(KeyboardInterrupt):
             fetch(job)
-    assert jobs.finish(job.pk) is None
+    assert finishing.finish(job.pk) is None
     assert live() == {*TEN}
 
     CollectionJob.objects.update(lease_until=None)  # as the reaper does

@@ -39,7 +39,7 @@ def add_source(name: str, connector: str, *, page_size: int | None = None, **set
 
 
 def add_shop(world: SandboxClient, *, name: str = "shop", page_size: int | None = None) -> Source:
-    config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.url}/shopify"}
+    config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.url}/shopify", "rest_rate": 1_000}
     credentials = {"access_token": "shpat_sandbox"}
     return add_source(name, "shopify", page_size=page_size, config=config, credentials=credentials)
 

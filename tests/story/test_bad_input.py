@@ -85,7 +85,7 @@ def assert_failed(job: CollectionJob, error_type: str, *said: str) -> None:
 @pytest.mark.parametrize(
     ("connector", "config", "credentials", "said"),
     [
-        ("shopware", {}, {}, "Unsupported source type: shopware. Known: atom, csv, rest, shopify"),
+        ("shopware", {}, {}, "Unsupported source type: shopware. Known: atom, csv, "),
         ("shopify", {"shop": "not a shop"}, TOKEN, "shopify config is not usable: shop: "),
         ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: Extra inputs are not permitted"),
         ("shopify", SHOP, {}, "shopify credentials is not usable: access_token: Field required"),

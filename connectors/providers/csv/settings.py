@@ -17,7 +17,13 @@ class TableConfig(Config):
     model_config = ConfigDict(alias_generator=to_camel)
 
     source_identifier: str = Field(min_length=1)
-    """Path below one of SYNC_FILE_ROOTS, or an http(s) URL."""
+    """Path below one of SYNC_FILE_ROOTS, an http(s) URL, or s3://BUCKET/NAME; plain, gzip or zip."""
+    zip_member: str = ""
+    """Of a zip archive with several files: the name of one, or a pattern such as `*/orders-*.csv`."""
+    s3_endpoint: str = Field(default="", pattern=r"^(https?://[^?#\s]+)?$")
+    """For s3://: the store's address, such as https://minio.example.com; empty: Amazon S3."""
+    s3_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
+    """For s3://: the region keys are made out for; many other stores take any."""
     target_table: str = "content_index"
     """A kind, or `content_index`, `catalog_items`."""
     content_type: str | None = None

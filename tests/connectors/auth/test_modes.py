@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from connectors import connect
-from connectors.base import Access, AuthMode, Connector
+from connectors.base import Access, AuthMode, Connector, NoCredentials, Stream
 from connectors.checks import Check
 from connectors.errors import ConfigError
+from connectors.kinds import GenericRecord, Kind
 from connectors.modes import credentials_of
 from sandbox.messages import Answer, Request, json_answer
 from tests.connectors.auth.conftest import Clock
@@ -173,3 +174,17 @@ def test_a_client_secret_in_the_place_of_a_token_is_recognised() -> None:
         access=Access(private_hosts=frozenset({"127.0.0.1"})),
     )
     assert probed(shop)["credentials"].told.startswith("Wrong kind of key: shpss_")
+
+
+def test_a_stream_that_would_start_a_report_proves_nothing() -> None:
+    class Reports(Connector):
+        def streams(self) -> tuple[Stream, ...]:
+            return (Stream(name="sales", kind="record", refine=as_record, ways=("report",)),)
+
+    checks = probed(Reports(config=None, credentials=NoCredentials(), access=Access()))
+    assert list(checks) == ["credentials", "stream: sales"]
+    assert "not tried: it is read by report only" in checks["stream: sales"].told
+
+
+def as_record(payload: Any) -> Kind:
+    return GenericRecord(external_id=payload["id"])

@@ -262,5 +262,5 @@ def test_a_config_that_is_none_is_refused(config: dict[str, Any]) -> None:
 
 
 def test_a_missing_token_is_refused() -> None:
-    with pytest.raises(ConfigError, match="shopify credentials is not usable: access_token"):
+    with pytest.raises(ConfigError, match="shopify credentials fit none of the modes"):
         connect("shopify", config={"shop": "a.myshopify.com"}, credentials={}, access=Access())
