@@ -244,11 +244,14 @@ def link_waiting(relation: Relation, *, source_id: int) -> int:
             f"""
             UPDATE {relation.table} waiting SET {relation.column} = target.id
               FROM {relation.target_table} target
-             WHERE waiting.source_id = %s AND waiting.{relation.column} IS NULL
+             -- Asked once: where nothing of that kind is synced, no waiting row is looked at.
+             WHERE (SELECT EXISTS (SELECT 1 FROM {relation.target_table} WHERE source_id = %(source)s))
+               AND waiting.source_id = %(source)s AND waiting.{relation.column} IS NULL
                AND waiting.{relation.external_id_column} IS NOT NULL
-               AND target.source_id = %s AND target.external_id = waiting.{relation.external_id_column}
+               AND target.source_id = %(source)s
+               AND target.external_id = waiting.{relation.external_id_column}
             """,  # noqa: S608
-            [source_id, source_id],
+            {"source": source_id},
         )
         return int(cursor.rowcount)
 
