@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 STILL = timedelta(minutes=1)
 # Below this an answer is there before a thread is worth its while.
 WORTH_ASKING_AHEAD = 0.002  # seconds
-# Only where landing is done before the answer is there: a worker's death then costs one page that had come.
-LONGER_THAN_LANDING = 1.0
 # From here on always, but so late that landing is done before the answer is there.
 FAR_AWAY = 0.02  # seconds
 # One landing that was held up says little about the next; two are enough to go by.
@@ -177,7 +175,8 @@ def _seconds_before_asking_ahead(read: Read, landings: Sequence[float], standing
         return None
     if read.seconds >= FAR_AWAY:
         return max(0.0, max(landings) - read.seconds)
-    return 0.0 if read.seconds > LONGER_THAN_LANDING * landings[-1] else None
+    # Only where landing is done before the answer comes: a worker's death then costs one page that had come.
+    return 0.0 if read.seconds > landings[-1] else None
 
 
 def _offered(connector: Connector, job: CollectionJob) -> OfferedStream:
