@@ -82,7 +82,8 @@ class Page:
     next_cursor: str | None = None
     #: How many records the source says the whole listing has, when it says so.
     expected_total: int | None = None
-    #: Why we stopped although the source has more ("maxPages is 10"); such a run is never called complete.
+    #: Why we stopped although the source has more, and what to do about it ("maxPages is 10; raise it to get
+    #: the rest"); such a run is never called complete.
     cut_short: str = ""
     #: Kept on the stream when the run ends well, handed to the next run (ETag, Last-Modified, ...).
     stream_state: Json | None = None

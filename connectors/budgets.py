@@ -29,6 +29,8 @@ class BudgetPolicy:
     reserve: float = 0.1
     #: Units per day (UTC, unless the provider says otherwise); None where there is no such limit.
     daily: int | None = None
+    #: Whom the provider counts, where several sources are one to it: "google/my-project", a digest of a key.
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +101,12 @@ class Meter:
 def usual_headers(headers: Mapping[str, str]) -> Quota | None:
     """Return what X-RateLimit-Limit, -Remaining and -Reset say, or RateLimit-* by the IETF's draft."""
     for prefix in ("X-RateLimit", "RateLimit"):
-        available = _number(headers.get(f"{prefix}-Remaining"))
+        available = said_number(headers.get(f"{prefix}-Remaining"))
         if available is not None:
             return Quota(
                 available=available,
-                limit=_number(headers.get(f"{prefix}-Limit")),
-                reset_after=_reset_after(_number(headers.get(f"{prefix}-Reset")), headers),
+                limit=said_number(headers.get(f"{prefix}-Limit")),
+                reset_after=_reset_after(said_number(headers.get(f"{prefix}-Reset")), headers),
             )
     return None
 
@@ -114,7 +116,7 @@ def used_of_limit(header: str) -> ReadQuota:
 
     def read(headers: Mapping[str, str]) -> Quota | None:
         used, _, limit = headers.get(header, "").partition("/")
-        spent, most = _number(used), _number(limit)
+        spent, most = said_number(used), said_number(limit)
         if spent is None or most is None:
             return None
         return Quota(available=max(most - spent, 0.0), limit=most)
@@ -122,7 +124,8 @@ def used_of_limit(header: str) -> ReadQuota:
     return read
 
 
-def _number(text: str | None) -> float | None:
+def said_number(text: str | None) -> float | None:
+    """Return the number a header holds; None where it is absent, empty or none."""
     plain = (text or "").strip()
     # "nan" and "1e999" are numbers to Python.
     return float(plain) if plain.replace(".", "", 1).isdecimal() and len(plain) < 19 else None

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from connectors import exact_json
 from connectors.base import Access, AuthMode, Connector, Stream
+from connectors.errors import RecordError
 from connectors.kinds import KINDS
 from connectors.provenance import Provenance, provenance
 
 DOTS = "..."
+LEGEND = (
+    "*Changes by*: the provider's time of change, by which a run asks for what is new; `-`: the listing"
+    " cannot be asked so. *Deletes*: `tombstones` come with the pages, `full pass` is inferred from a"
+    " complete full refresh, `none` is not heard of."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +62,26 @@ def describe(cls: type[Connector]) -> Described:
     """:raises ConfigError: if the connector's own example does not suit it"""
     is_configured = "streams" in cls.config_model.model_fields
     streams = () if is_configured else _streams(cls)
-    modes = (
-        Mode(
-            name=mode.mode,
-            title=mode.title,
-            needs_page=mode.connects,
-            settings=tuple(_settings(mode)),
-        )
-        for mode in cls.auth_modes
-    )
     return Described(
         name=cls.name,
         title=cls.title,
         example=exact_json.dumps(dict(cls.example)).decode(),
-        settings=tuple(_settings(cls.config_model)),
-        modes=tuple(modes),
+        settings=settings_of(cls.config_model),
+        modes=ways_in(cls),
         streams=streams,
         fields={stream.name: provenance(stream.refine) for stream in streams},
+    )
+
+
+def settings_of(model: type[BaseModel]) -> tuple[Setting, ...]:
+    """Return what the model takes, settings within settings after theirs."""
+    return tuple(_settings(model))
+
+
+def ways_in(cls: type[Connector]) -> tuple[Mode, ...]:
+    return tuple(
+        Mode(name=mode.mode, title=mode.title, needs_page=mode.connects, settings=settings_of(mode))
+        for mode in cls.auth_modes
     )
 
 
@@ -110,14 +120,15 @@ def _settings(model: type[BaseModel], place: str = "") -> Iterator[Setting]:
 
 def _setting(shown: str, setting: FieldInfo) -> Setting:
     default = None if setting.is_required() else setting.get_default(call_default_factory=True)
+    is_shown = not isinstance(default, BaseModel | SecretStr | SecretBytes)
     literals = [part for part in _parts(setting.annotation) if get_origin(part) is Literal]
     choices = [one for literal in literals for one in get_args(literal)]
     return Setting(
         name=shown,
         is_required=setting.is_required(),
-        default=None if isinstance(default, BaseModel) else default,
+        default=default if is_shown else None,
         choices=tuple(str(one) for one in choices if one),
-        told=setting.description or "",
+        told=" ".join((setting.description or "").split()),
     )
 
 
@@ -166,7 +177,11 @@ def _meaning(setting: Setting) -> tuple[str, str]:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else exact_json.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    with suppress(RecordError):
+        return exact_json.dumps(value).decode()
+    return str(value)
 
 
 def _offered(one: Described) -> Iterator[str]:
@@ -176,9 +191,10 @@ def _offered(one: Described) -> Iterator[str]:
         return
     columns = ("stream", "kinds", "key", "changes by", "ways", "deletes", "page", "scopes")
     yield _table(columns, [_row(stream, one.fields[stream.name]) for stream in one.streams])
-    for stream in one.streams:
-        yield f"### Fields of `{stream.name}`"
-        yield from _fields(one.fields[stream.name])
+    yield LEGEND
+    for name, found in one.fields.items():
+        yield f"### Fields of `{name}`"
+        yield from _fields(found)
 
 
 def _row(stream: Stream, found: Provenance) -> tuple[str, ...]:
@@ -204,6 +220,8 @@ def _fields(found: Provenance) -> Iterator[str]:
         if name in found.sources.get(kind, {}) or name in found.fixed.get(kind, {})
     ]
     yield _table(("kind", "our field", "from"), rows) if rows else "As the settings say."
+    if not found.is_complete:
+        yield "There was more to try than is tried: something may be missing here."
     if found.unseen:
         yield f"Looked at, too: {', '.join(f'`{path}`' for path in found.unseen)}."
 

@@ -55,6 +55,10 @@ class Fields:
             return Said.NULL
         return Said.EMPTY if value in ("", [], {}) else Said.GIVEN
 
+    def has(self, name: str) -> bool:
+        """Tell whether it is there and not null, if only empty."""
+        return self._object.get(name) is not None
+
     def identity(self, name: str = "id", *others: str) -> str:
         """:raises RecordError: if there is no id"""
         found = self.reference(name, *others)
@@ -82,11 +86,11 @@ class Fields:
     def text(self, name: str, *others: str) -> str | None:
         """:raises RecordError: if it is an object or a list"""
         value = self._object.get(name)
+        if type(value) is str:
+            return value
         if value is None and others:
             name, value = self._first(name, others)
-        if value is None or type(value) is str:
-            return value
-        return to_text(self._place + name, value)
+        return None if value is None else to_text(self._place + name, value)
 
     def decimal(self, name: str, *others: str) -> Decimal | None:
         """:raises RecordError: if it is no number"""
@@ -138,8 +142,9 @@ class Fields:
             name, values = self._first(name, others)
         if values is not None and not isinstance(values, list):
             raise RecordError(f"{self._place}{name}: expected a list, got {type(values).__name__}")
+        place = self._place + name
         for number, value in enumerate(values or (), 1):
-            yield Fields(value, f"{self._place}{name}[{number}]")
+            yield Fields(value, f"{place}[{number}]")
 
     def _first(self, name: str, others: tuple[str, ...]) -> tuple[str, Any]:
         for other in others:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from connectors.base import AuthMode, Config, Json
 from connectors.errors import ConfigError
@@ -18,7 +20,7 @@ def checked_settings(model: type[Model], values: Json, what: str) -> Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(f"{what} is not usable: {_problems(error)}") from None
+        raise ConfigError(f"{what} is not usable: {_problems(error, model)}") from None
 
 
 def credentials_of(modes: Sequence[type[AuthMode]], values: Json, what: str) -> AuthMode:
@@ -66,13 +68,23 @@ def _fits(mode: type[AuthMode], given: Json) -> bool:
     return True
 
 
-def _names(mode: type[AuthMode]) -> set[str]:
-    return {*mode.model_fields, *(field.alias or "" for field in mode.model_fields.values())}
+def _names(model: type[Config]) -> set[str]:
+    aliases = {field.alias for field in model.model_fields.values() if field.alias}
+    return {*model.model_fields, *aliases}
 
 
-def _problems(error: ValidationError) -> str:
+def _problems(error: ValidationError, model: type[Config]) -> str:
     # The values stay out of the message: they may be secrets.
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg']}"
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)
-    )
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{_place(problem['loc'])}: {_told(problem, model)}" for problem in found)
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in loc) or "value"
+
+
+def _told(problem: ErrorDetails, model: type[Config]) -> str:
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"].removeprefix("Value error, ")
+    meant = get_close_matches(str(problem["loc"][0]), _names(model), n=1) if len(problem["loc"]) == 1 else []
+    return f"there is no such setting; did you mean {meant[0]}?" if meant else "there is no such setting"

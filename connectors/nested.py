@@ -46,7 +46,7 @@ class NestedListing:
         self._list_parents = parents
         self._list_children = children
         self._at_once = parents_at_once
-        self._held: tuple[str | None, Page] | None = None
+        self._held: tuple[FetchRequest, Page] | None = None
 
     def fetch(self, request: FetchRequest) -> Page:
         """
@@ -77,9 +77,10 @@ class NestedListing:
         return Page(records=found, next_cursor=_following(parents, place.parents, number, inside))
 
     def _parents(self, request: FetchRequest, cursor: str | None) -> Page:
-        # One page of parents lasts for many of children.
-        if self._held is None or self._held[0] != cursor:
-            self._held = cursor, self._list_parents(replace(request, cursor=cursor))
+        # One page of parents lasts for many of children, but not for another run: that asks anew.
+        wanted = replace(request, cursor=cursor)
+        if request.cursor is None or self._held is None or self._held[0] != wanted:
+            self._held = wanted, self._list_parents(wanted)
         return self._held[1]
 
 

@@ -204,6 +204,8 @@ class _Bytes(io.RawIOBase):
         if not start <= self._position < start + len(block):
             start = self._position - self._position % BLOCK_BYTES
             block = self._file.read_at(start, BLOCK_BYTES)
+            if self._position - start >= len(block):  # fewer came than were asked for
+                start, block = self._position, self._file.read_at(self._position, BLOCK_BYTES)
             self._block = (start, block)
         skipped = self._position - start
         return block[skipped : skipped + length]

@@ -81,4 +81,5 @@ local answer = {reason}
 for place, value in ipairs(shown) do
   answer[place + 1] = value == '' and '' or string.format('%.6f', value)
 end
-return answer
+-- One text: ten take the client longer to read than all the rest of the call.
+return table.concat(answer, ',')

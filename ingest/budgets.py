@@ -1,5 +1,6 @@
 """
-Rate budgets: one token bucket per source and limit, shared by all workers and streams.
+Rate budgets: one token bucket per source and limit, shared by all workers and streams, and by several sources
+where the provider counts them as one.
 
 The buckets are in Redis and run by its clock. Without Redis each worker keeps to its part of the rate.
 """
@@ -75,8 +76,13 @@ class SharedBudget:
         self._policy = policy
         self._is_urgent = is_urgent
         # Databases that share a Redis count their sources from 1 each.
-        named = f"{connection.settings_dict['NAME']}/{source_id}/{policy.name}"
+        named = f"{connection.settings_dict['NAME']}/{policy.account or source_id}/{policy.name}"
         self._key = f"budget:{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+        #: How the bucket stood after the last call, and when that was asked for at the latest.
+        self._state: State | None = None
+        self._asked_at = 0.0
+        #: The limit and the rate the provider told last.
+        self._told: tuple[float | None, float | None] = None, None
 
     def take(self, cost: float = 1.0) -> None:
         """
@@ -103,9 +109,21 @@ class SharedBudget:
         daily_left: int | None = None,
         rate: float | None = None,
     ) -> None:
-        """Correct the bucket by what the provider says."""
-        if self._run("observe", available, limit, reset_after, daily_left, rate) is None and reset_after:
+        """Correct the bucket by what the provider says, where that is news."""
+        is_news = available == 0 or daily_left is not None or (limit, rate) != self._told
+        if not is_news and (available is None or available >= self._most()):
+            return
+        if self._run("observe", available, limit, reset_after, daily_left, rate) is not None:
+            self._told = limit, rate
+        elif reset_after:
             _local(self._key, self._policy).block(reset_after if available == 0 else 0.0)
+
+    def _most(self) -> float:
+        """Return how much the bucket holds by now, if nobody has taken anything."""
+        state = self._state
+        if state is None:
+            return math.inf
+        return min(state.burst, state.available + (time.monotonic() - self._asked_at) * state.rate)
 
     def _ask(self, cost: float) -> tuple[float, str]:
         state = self._run("take", cost, int(self._is_urgent))
@@ -117,12 +135,12 @@ class SharedBudget:
         """Return how the bucket stands after the verb; None without Redis."""
         policy = self._policy
         given: Sequence[float | None] = (policy.rate, policy.burst, policy.reserve, policy.daily, *values)
+        self._asked_at = time.monotonic()
         answer = _in_redis(self._key, verb, given)
-        if answer is None:
-            return None
-        state = _state(answer)
-        _noted.setdefault(self._source_id, {})[policy.name] = policy, state
-        return state
+        self._state = None if answer is None else _state(answer)
+        if self._state is not None:
+            _noted.setdefault(self._source_id, {})[policy.name] = policy, self._state
+        return self._state
 
     def _refusal(self, wait: float, reason: str) -> RateLimited:
         policy = self._policy
@@ -137,17 +155,17 @@ class SharedBudget:
         return RateLimited(f"budget {policy.name!r}: {told[reason]}; going on in {shown}", retry_after=later)
 
 
-def _in_redis(key: str, verb: str, values: Sequence[float | None]) -> list[bytes] | None:
+def _in_redis(key: str, verb: str, values: Sequence[float | None]) -> bytes | None:
     if time.monotonic() < _away.until:
         return None
     try:
-        answer: Any = _script()(keys=[key], args=[verb, *("" if one is None else one for one in values)])
+        answer: bytes = _script()(keys=[key], args=[verb, *("" if one is None else one for one in values)])
     except (redis.RedisError, OSError) as error:
         _away.until = time.monotonic() + REDIS_LEFT_ALONE
         log.warning("no rate budgets from Redis, workers keep to their part", extra={"reason": str(error)})
         return None
     else:
-        return list(answer)
+        return answer
 
 
 @cache
@@ -158,8 +176,8 @@ def _script() -> Any:
     return client.register_script(_SCRIPT)
 
 
-def _state(answer: list[bytes]) -> State:
-    reason, *numbers = (part.decode() for part in answer)
+def _state(answer: bytes) -> State:
+    reason, *numbers = answer.decode().split(",")
     wait, available, rate, burst, per_minute, left, reset, blocked, now = (
         float(number) if number else None for number in numbers
     )
@@ -181,12 +199,17 @@ def _state(answer: list[bytes]) -> State:
 
 
 class _LocalBucket:
-    """A part of the rate for this process alone; it begins empty, as nobody knows what others just spent."""
+    """
+    A part of the rate for this process alone.
+
+    It begins empty, as nobody knows what others just spent; and each at another point of its turn, as all
+    lose Redis at the same moment and would else call at the same moment.
+    """
 
     def __init__(self, policy: BudgetPolicy, workers: int) -> None:
         self._rate = policy.rate / workers
         self._burst = max(policy.burst / workers, 1.0)
-        self._tokens = 0.0
+        self._tokens = -random.random()  # noqa: S311 - no secret
         self._at = time.monotonic()
         self._blocked_until = 0.0
         self._lock = threading.Lock()

@@ -109,9 +109,7 @@ def move(lease: Lease, fetched: FetchedPage, page: NewPage) -> Standing:
 
     :raises LeaseLost: if another worker has the job; the transaction must then be rolled back
     """
-    cut_short = fetched.cut_short and (
-        f"Stopped although the source has more: {fetched.cut_short}. Raise it to get the rest."
-    )
+    cut_short = fetched.cut_short and f"Stopped although the source has more: {fetched.cut_short}."
     state = fetched.stream_state
     place = {
         "next_cursor": fetched.next_cursor,

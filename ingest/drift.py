@@ -1,7 +1,7 @@
 """
 Fields that come, go, or change their type: noted once per stream, with a sample, while the sync goes on.
 
-Looked at where payloads are decoded anyway, for about a microsecond each: a record is compared as a whole
+Looked at where payloads are decoded anyway, for about half a microsecond each: a record is compared as a whole
 with the shapes this worker knows, and taken apart only if its shape is new.
 """
 
@@ -28,7 +28,7 @@ Change = FieldChange.Change
 
 # Of a large batch of wide records every so many are looked at; a change that matters is in many of them.
 LOOKED_AT_ALL = 32
-FIELDS_PER_LOOK = 16
+FIELDS_PER_LOOK = 4
 #: Records per batch whose objects are looked into.
 LOOKED_INTO = 4
 #: A field that every record had is missed after so many without it, a rare one after this many times its gap.

@@ -179,12 +179,10 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     # The key under which it is kept raw, whatever the room made of it.
     rows["external_id"] = [unit.raw.external_id for unit in units]
     written = _upsert(batch, kind.kind, rows)
+    kept = [unit for unit in units if unit.raw.external_id in written]
     for name in kind.children:
         # Where the source does not say, those that are there stay.
-        told = [
-            unit for unit in units if unit.raw.external_id in written and getattr(unit.kind, name) is not None
-        ]
-        if told:
+        if told := [unit for unit in kept if getattr(unit.kind, name) is not None]:
             _replace_children(batch, name, told, written)
     _merge(outcome, batch.outcome)
     outcome.understood.update(unit.raw.id for unit in units)

@@ -15,6 +15,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,10 @@ from typing import Any, NamedTuple
 
 from sandbox import vocabulary as words
 from sandbox.data import Facts, Recipe, Record, song
-from sandbox.dataset import BadRow, Dataset
+from sandbox.dataset import Dataset
+from sandbox.flaws import BadRow
 from sandbox.messages import Answer, Handler, Request, Served
-from sandbox.object_store import PREFIX, ObjectStore
+from sandbox.object_store import BUCKET, KEY_ID, PREFIX, SECRET, ObjectStore
 from sandbox.options import Options
 from sandbox.simulators import Offer, Simulator
 
@@ -271,11 +273,18 @@ def catalog_table(identifier: str) -> dict[str, Any]:
 
 def _offer(url: str) -> Offer:
     music, catalog = music_table(f"{url}/files/music.csv"), catalog_table(f"{url}/files/catalog.csv")
-    return Offer(
+    usual = Offer(
         config={"streams": {"music": music, "catalog": catalog}},
         datasets={"music": "files.music", "catalog": "files.catalog"},
         bad_credentials={"token": "none is needed"},
     )
+    key = {"accessKeyId": KEY_ID, "secretAccessKey": SECRET}
+    packed = {
+        "music": music_table(f"s3://{BUCKET}/music.csv.gz"),
+        "catalog": {**catalog_table(f"s3://{BUCKET}/all files.zip"), "zipMember": "catalog.csv"},
+    }
+    config = {"streams": {name: {**one, "s3Endpoint": f"{url}/s3"} for name, one in packed.items()}}
+    return replace(usual, more={"store": replace(usual, config=config, credentials={"mode": "s3", **key})})
 
 
 SIMULATOR = Simulator(

@@ -11,12 +11,15 @@ listing and archive, the archive keeps for ever (the real one for 90 days), owne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from sandbox.dataset import Dataset
+from sandbox.hubspot_directory import is_archived_owner
 from sandbox.hubspot_door import Door, Rules, TokenDesk, invalid, refused
+from sandbox.hubspot_ids import object_id
 from sandbox.hubspot_objects import Objects, whole_number
-from sandbox.hubspot_records import is_archived_owner, object_id, recipes
+from sandbox.hubspot_records import recipes
 from sandbox.listing import twisted_rows
 from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
 from sandbox.oauth import OAuthServer
@@ -173,7 +176,7 @@ def _routes(setting: Setting) -> dict[str, Handler]:
 
 def _offer(url: str) -> Offer:
     streams = (*SCOPES, "deal_pipelines", "ticket_pipelines")
-    return Offer(
+    usual = Offer(
         config={
             "base_url": f"{url}{PREFIX}",
             "authorize_url": f"{url}{PREFIX}/oauth/authorize",
@@ -184,6 +187,8 @@ def _offer(url: str) -> Offer:
         credentials={"access_token": PRIVATE_APP},
         bad_credentials={"access_token": "pat-na1-wrong"},
     )
+    app = {"mode": "oauth", "client_id": CLIENT.client_id, "client_secret": CLIENT.client_secret}
+    return replace(usual, more={"oauth": replace(usual, credentials=app, connects=True)})
 
 
 SIMULATOR = Simulator(connector="hubspot", recipes=recipes, routes=_routes, offer=_offer)

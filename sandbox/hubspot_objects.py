@@ -11,7 +11,8 @@ import msgspec
 
 from sandbox.dataset import Dataset
 from sandbox.hubspot_door import Rules, invalid
-from sandbox.hubspot_records import ASSOCIATIONS, STRIDE, index_of, milliseconds, moment, object_id
+from sandbox.hubspot_ids import STRIDE, index_of, milliseconds, moment, object_id
+from sandbox.hubspot_records import ASSOCIATIONS
 from sandbox.hubspot_search import found, search_from
 from sandbox.listing import twisted_rows
 from sandbox.messages import Answer, Request, joined, json_answer, served_rows

@@ -1,38 +1,23 @@
-"""Contacts, companies, deals, tickets, owners and pipelines as HubSpot writes them, ids related."""
+"""Contacts, companies, deals and tickets as HubSpot writes them, their ids related; how all data is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from sandbox import vocabulary as words
-from sandbox.data import Dice, Facts, Recipe, Record, money, person, utc_text
+from sandbox.data import Dice, Facts, Recipe, Record, money, person
 from sandbox.defects import json_defects
+from sandbox.hubspot_directory import CLOSED, PIPELINE_IDS, STAGES, owners, pipelines
+from sandbox.hubspot_ids import moment, object_id, text_id
 from sandbox.options import Options
 
 #: Records of each type at scale 1.
 COUNTS = {"contacts": 800, "companies": 400, "deals": 600, "tickets": 500, "owners": 60}
-BASES = {
-    "contacts": 151_000_000_000,
-    "companies": 9_000_000_000,
-    "deals": 14_000_000_000,
-    "tickets": 2_100_000_000,
-    "owners": 44_000_000,
-}
-#: Ids are not dense: others were deleted, or merged away long ago.
-STRIDE = 64
 #: Beside each other in a record, the last of it; they are told apart from it.
 ASSOCIATIONS = b',"associations":'
-PIPELINE_IDS = {"deals": ("default", "75e28846-ad0d", "3"), "tickets": ("0", "3")}
-STAGES = {
-    "deals": ("appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon", "closedlost"),
-    "tickets": ("1", "2", "3", "4"),
-}
-CLOSED = frozenset({"closedwon", "closedlost", "4"})
 _INDUSTRIES = ("COMPUTER_SOFTWARE", "RETAIL", "HOSPITAL_HEALTH_CARE", "")
 _LIFECYCLE = ("subscriber", "lead", "marketingqualifiedlead", "opportunity", "customer")
-_TEAMS = ("Inbound", "Süd", "Enterprise")
 #: The types of an association, in HubSpot's numbers, the first of them "Primary" [M].
 _TYPE_IDS = {
     ("deals", "companies"): (5, 341),
@@ -40,24 +25,6 @@ _TYPE_IDS = {
     ("tickets", "companies"): (26, 339),
     ("tickets", "contacts"): (0, 16),
 }
-
-
-def object_id(name: str, index: int) -> int:
-    return BASES[name] + index * STRIDE
-
-
-def index_of(name: str, external_id: int) -> int:
-    """Return the number of the object; between two objects, that of the one before."""
-    return (external_id - BASES[name]) // STRIDE
-
-
-def milliseconds(stamp: int) -> int:
-    """Return a time of HubSpot's for one of whole seconds: equal for equal ones, in the same order."""
-    return stamp * 1_000 + stamp * 7_919 % 1_000
-
-
-def moment(stamp: int) -> str:
-    return f"{utc_text(stamp)[:-1]}.{milliseconds(stamp) % 1_000:03d}Z"
 
 
 def counts(options: Options) -> dict[str, int]:
@@ -80,7 +47,7 @@ def recipes(options: Options) -> list[tuple[Recipe, int]]:
         Recipe(
             name=f"hubspot.{name}",
             make=partial(_object, name=name, make=make, seed=options.seed, many=many),
-            external_id=partial(_text_id, name),
+            external_id=partial(text_id, name),
             defects=json_defects(
                 text=("properties", text), typed=("properties", typed), is_money=typed == "amount"
             ),
@@ -89,20 +56,9 @@ def recipes(options: Options) -> list[tuple[Recipe, int]]:
         )
         for name, (make, text, typed) in makers.items()
     ]
-    owners = Recipe(
-        name="hubspot.owners",
-        make=partial(_owner, seed=options.seed),
-        external_id=partial(_text_id, "owners"),
-        defects=json_defects(text=("firstName",), typed=("email",), is_money=False),
-        drifts=_flat_drifts("userId", "teams"),
-    )
-    found.append(owners)
-    found += [_pipelines("deal_pipelines", "deals"), _pipelines("ticket_pipelines", "tickets")]
+    found += [owners(options.seed), pipelines("deal_pipelines", "deals")]
+    found.append(pipelines("ticket_pipelines", "tickets"))
     return [(recipe, many[recipe.name.partition(".")[2]]) for recipe in found]
-
-
-def _text_id(name: str, index: int) -> str:
-    return str(object_id(name, index))
 
 
 def _object(
@@ -223,72 +179,6 @@ def _association_type(number: int, label: str | None) -> Record:
     return {"category": "HUBSPOT_DEFINED", "typeId": number, "label": label}
 
 
-def is_archived_owner(index: int) -> bool:
-    return index % 5 == 4
-
-
-def _owner(facts: Facts, *, seed: int) -> Record:
-    who, index = person(seed, 1_000_000 + facts.index), facts.index
-    is_queue = index % 12 == 11
-    is_archived = is_archived_owner(index)
-    return {
-        "id": str(object_id("owners", index)),
-        "email": who.email,
-        "type": "QUEUE" if is_queue else "PERSON",
-        "firstName": "" if is_queue else who.first_name,
-        "lastName": "" if is_queue else who.last_name,
-        "userId": None if is_archived or is_queue else 1_000 + index,
-        "userIdIncludingInactive": 1_000 + index,
-        "createdAt": moment(facts.created),
-        "updatedAt": moment(facts.updated),
-        "archived": is_archived,
-        "teams": [
-            {"id": str(number + 1), "name": name, "primary": number == index % len(_TEAMS)}
-            for number, name in enumerate(_TEAMS)
-            if number <= (index + facts.version) % len(_TEAMS)
-        ],
-    }
-
-
-def _pipelines(name: str, of: str) -> Recipe:
-    return Recipe(
-        name=f"hubspot.{name}",
-        make=partial(_pipeline, of=of),
-        external_id=lambda index: f"{of}/{pipeline_id(of, index)}",
-        defects=json_defects(text=("label",), typed=("createdAt",), is_money=False),
-        drifts=_flat_drifts("displayOrder", "stages"),
-    )
-
-
-def pipeline_id(of: str, index: int) -> str:
-    known = PIPELINE_IDS[of]
-    return known[index] if index < len(known) else str(90_000_000 + index)
-
-
-def _pipeline(facts: Facts, *, of: str) -> Record:
-    created, updated = moment(facts.created), moment(facts.updated)
-    return {
-        "id": pipeline_id(of, facts.index),
-        "label": f"{'Sales' if of == 'deals' else 'Support'} {facts.index + 1}" + "*" * facts.version,
-        "displayOrder": facts.index,
-        "createdAt": created,
-        "updatedAt": updated,
-        "archived": False,
-        "stages": [
-            {
-                "id": stage,
-                "label": stage.title(),
-                "displayOrder": number,
-                "metadata": {"isClosed": "true" if stage in CLOSED else "false"},
-                "createdAt": created,
-                "updatedAt": updated,
-                "archived": False,
-            }
-            for number, stage in enumerate(STAGES[of])
-        ],
-    }
-
-
 def _drifts(retyped: str) -> dict[str, Callable[[Record], None]]:
     def retype(record: Record) -> None:
         value = record["properties"][retyped]
@@ -304,12 +194,4 @@ def _drifts(retyped: str) -> dict[str, Callable[[Record], None]]:
         "type": retype,
         "vanish": lambda record: record["properties"].pop("hubspot_owner_id"),
         "appear": appear,
-    }
-
-
-def _flat_drifts(retyped: str, vanishing: str) -> dict[str, Callable[[Record], Any]]:
-    return {
-        "type": lambda record: record.update({retyped: str(record[retyped])}),
-        "vanish": lambda record: record.pop(vanishing),
-        "appear": lambda record: record.update(added_without_notice={"since": "today", "values": [1, 2]}),
     }

@@ -25,6 +25,7 @@ from sandbox.mariana_tek_api import (
     USERNAME,
     Brand,
 )
+from sandbox.mariana_tek_parts import HISTORY_DAYS, REPORTS, parts
 from sandbox.mariana_tek_records import recipes
 from sandbox.mariana_tek_reports import TABLES
 from sandbox.messages import Handler
@@ -38,7 +39,12 @@ def _routes(setting: Setting) -> dict[str, Handler]:
 
 def _days_of(table: str, **more: Any) -> dict[str, Any]:
     one = TABLES[table]
-    days = {"first_day_param": one.first_day, "last_day_param": one.last_day, "days": 31, "history_days": 60}
+    days = {
+        "first_day_param": one.first_day,
+        "last_day_param": one.last_day,
+        "days": 31,
+        "history_days": HISTORY_DAYS,
+    }
     return {"id": one.id, "slug": one.slug, "key": ["customer_id"], **days, **more}
 
 
@@ -52,7 +58,7 @@ def _offer(url: str) -> Offer:
             "poll_seconds": REPORT_SECONDS,
             "reports": {"first_timers": _days_of("317"), "customer_details": _days_of("336", way="sync")},
         },
-        datasets={name: f"mariana_tek.{name}" for name in LISTS.values()},
+        datasets={**{name: f"mariana_tek.{name}" for name in LISTS.values()}, **REPORTS},
         credentials={
             "mode": "password",
             "username": USERNAME,
@@ -70,4 +76,4 @@ def _offer(url: str) -> Offer:
     )
 
 
-SIMULATOR = Simulator(connector="mariana_tek", recipes=recipes, routes=_routes, offer=_offer)
+SIMULATOR = Simulator(connector="mariana_tek", recipes=recipes, routes=_routes, offer=_offer, parts=parts)

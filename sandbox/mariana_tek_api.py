@@ -12,8 +12,8 @@ import msgspec
 
 from sandbox.dataset import Dataset
 from sandbox.listing import stamp_from, twisted_rows
-from sandbox.mariana_tek_records import FIRST_IDS, LINES_PER_ORDER
 from sandbox.mariana_tek_reports import TABLES, Table, days_between, read
+from sandbox.mariana_tek_studio import FIRST_IDS, LINES_PER_ORDER
 from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
 from sandbox.oauth import OAuthServer
 from sandbox.oauth_rules import Client, Rules
@@ -29,7 +29,11 @@ LIMITED_KEY = "mt-key-limited"
 HIDDEN = frozenset({"users", "orders", "order_lines"})
 USERNAME, PASSWORD = "sync@example.com", "mt-password-sandbox"
 SECRET = "mt-client-secret"  # noqa: S105 - not a secret: this world is pretended
-BACK = ("http://testserver/admin/ingest/source/connected/", "https://sync.example/back")
+BACK = (
+    "http://testserver/admin/ingest/source/connected/",
+    "http://127.0.0.1:8000/admin/ingest/source/connected/",
+    "https://sync.example/back",
+)
 CONFIDENTIAL = Client(client_id="mt-app", client_secret=SECRET, redirect_uris=BACK, scopes=("read:account",))
 PUBLIC = Client(client_id="mt-public", redirect_uris=BACK, scopes=("read:account",))
 WEEK = 604_800.0

@@ -16,8 +16,8 @@ import hmac
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl, urlencode
+from collections.abc import Callable, Collection, Mapping
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -30,6 +30,7 @@ from sandbox.messages import Answer, BadRequest, Damage, Request, json_answer
 from sandbox.oauth_rules import JWT_GRANT, Client, Code, Consent, Rules
 
 CODE_SECONDS = 60
+LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 
 class OAuthServer:
@@ -82,7 +83,7 @@ class OAuthServer:
         asked = request.query
         client = self._clients.get(asked.get("client_id", ""))
         back = asked.get("redirect_uri", "")
-        if client is None or back not in client.redirect_uris:
+        if client is None or not _is_registered(back, client.redirect_uris):
             return json_answer({"error": "unknown client, or redirect_uri not registered"}, status=400)
         try:
             code = self._code(asked, client)
@@ -257,6 +258,20 @@ class OAuthServer:
             consent.refreshes.append(refresh)
             self._refresh[refresh] = (consent, self._clock() + self.rules.refresh_seconds)
         return body
+
+
+def _is_registered(back: str, registered: Collection[str]) -> bool:
+    """On loopback any port will do (RFC 8252, 7.3): nobody knows beforehand which one is free."""
+    place = _without_port(back)
+    return back in registered or (place is not None and place in map(_without_port, registered))
+
+
+def _without_port(address: str) -> tuple[str, ...] | None:
+    """Return what else there is to a loopback address; None of any other."""
+    parts = urlsplit(address)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.username is not None:
+        return None
+    return parts.hostname, parts.path, parts.query
 
 
 def _no(error: str, why: str = "", *, status: int = 400) -> BadRequest:

@@ -12,6 +12,7 @@ changedSince (2010) and for another company (3100), the order of rows nobody ord
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -273,7 +274,7 @@ def _routes(setting: Setting) -> dict[str, Handler]:
 
 def _offer(url: str) -> Offer:
     known = {"mode": "refresh_token", "client_id": CLIENT_ID}
-    return Offer(
+    usual = Offer(
         config={
             "realm_id": REALM,
             "base_url": f"{url}{PREFIX}",
@@ -285,6 +286,8 @@ def _offer(url: str) -> Offer:
         credentials={**known, "client_secret": CLIENT_SECRET, "refresh_token": FIRST_REFRESH},
         bad_credentials={**known, "client_secret": CLIENT_SECRET, "refresh_token": "AB11-used-up-long-ago"},
     )
+    app = {"mode": "oauth", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    return replace(usual, more={"oauth": replace(usual, credentials=app, connects=True)})
 
 
 SIMULATOR = Simulator(connector="quickbooks", recipes=recipes, routes=_routes, offer=_offer)

@@ -13,7 +13,7 @@ One shop has one currency; here it varies so that sums by currency have somethin
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import InvalidOperation
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -28,10 +28,10 @@ from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_
 from sandbox.options import Options
 from sandbox.order import Window
 from sandbox.shopify_bulk import FILES
-from sandbox.shopify_doors import VERSION, Bucket, Door, Keys
+from sandbox.shopify_doors import CLIENT_ID, CLIENT_SECRET, VERSION, Bucket, Door, Keys
 from sandbox.shopify_graph import GraphApi
 from sandbox.shopify_ids import ORDER_IDS, STRIDE, location_id
-from sandbox.shopify_steps import transactions
+from sandbox.shopify_parts import GRAPH, ITEMS, LISTED, STEPS, parts, steps_in
 from sandbox.simulators import Offer, Setting, Simulator
 
 ROOT = "/shopify/admin/"
@@ -131,11 +131,7 @@ class Shop:
         if rest != "transactions.json" or not keys or odd:
             return json_answer({"errors": "Not Found"}, status=404)
         [row] = dataset.rows(keys)
-        try:
-            found = transactions(msgspec.json.decode(row))
-        except (msgspec.DecodeError, InvalidOperation, KeyError, TypeError):
-            found = []  # a record nobody can read has no steps
-        return json_answer({"transactions": found})
+        return json_answer({"transactions": steps_in(row)})
 
 
 def _ids(request: Request, name: str, *, most: int) -> list[int]:
@@ -238,19 +234,32 @@ def _routes(setting: Setting) -> dict[str, Handler]:
     }
 
 
-#: Streams whose records are those of a dataset; the others are put together from several.
-_WHOLE = ("customers", "products", "orders", "locations", "payouts", "balance_transactions", "disputes")
-
-
 def _offer(url: str) -> Offer:
     # As fast as a sandbox is; the real rates are the connector's defaults.
     speed = {"rest_rate": 1_000.0, "graphql_rate": 50_000.0, "bulk_poll_seconds": 0.2}
-    return Offer(
-        config={"shop": "sandbox.myshopify.com", "base_url": f"{url}/shopify", **speed},
-        datasets={name: f"shopify.{name}" for name in _WHOLE},
+    config = {"shop": "sandbox.myshopify.com", "base_url": f"{url}/shopify", **speed}
+    usual = Offer(
+        config=config,
+        datasets={
+            **{name: f"shopify.{name}" for name in LISTED},
+            "inventory_items": ITEMS,
+            "transactions": STEPS,
+        },
         credentials={"access_token": Options(now=0).shopify_token},
         bad_credentials={"access_token": "shpat_wrong"},
     )
+    app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    graph = replace(usual, datasets={name: f"{GRAPH}.{name}" for name in LISTED})
+    by_page = replace(
+        graph,
+        config={**config, "api": "graphql"},
+        credentials={"mode": "oauth", **app},
+        connects=True,
+    )
+    by_file = replace(
+        graph, config={**config, "api": "bulk"}, credentials={"mode": "client_credentials", **app}
+    )
+    return replace(usual, more={"graphql": by_page, "bulk": by_file})
 
 
-SIMULATOR = Simulator(connector="shopify", recipes=_recipes, routes=_routes, offer=_offer)
+SIMULATOR = Simulator(connector="shopify", recipes=_recipes, routes=_routes, offer=_offer, parts=parts)

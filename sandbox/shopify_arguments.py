@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from sandbox.graphql_text import BadQuery, Field, Operation
 from sandbox.listing import BadCursor, Place, place_from, stamp_from
 
@@ -48,13 +50,14 @@ def place_of(given: Mapping[str, Any]) -> Place:
         except BadCursor:
             raise Refused("Invalid cursor for current pagination sort.") from None
     query = str(given.get("query") or "")
-    bounds: dict[str, int] = {}
+    place = Place()
     for sign, text in _BOUND.findall(query):
         is_upper = sign == "<="
-        bounds["high" if is_upper else "low"] = max(stamp_from(text, is_upper=is_upper), 0)
+        bound = max(stamp_from(text, is_upper=is_upper), 0)
+        place = structs.replace(place, **{"high" if is_upper else "low": bound})
     if _BOUND.sub("", query).replace("AND", "").strip():
         raise Refused(f"Invalid search query: {query}", "BAD_REQUEST")
-    return Place(**bounds)
+    return place
 
 
 def check_variables(operation: Operation, variables: Mapping[str, Any]) -> None:

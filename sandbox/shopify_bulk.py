@@ -112,22 +112,22 @@ def written(nodes: Iterable[Node], root: Field, project: Project) -> Iterator[by
     """Yield the lines of a file, children behind their parents."""
     wanted = _node_fields(root)
     for node in nodes:
-        yield from _family(node, wanted, project, parent=None)
+        yield from _family(node, wanted, project)
 
 
 def _family(
-    node: Node, wanted: tuple[Field | Fragment, ...], project: Project, *, parent: str | None
+    node: Node, wanted: tuple[Field | Fragment, ...], project: Project, *, parent: Node | None = None
 ) -> Iterator[bytes]:
     own = tuple(one for one in wanted if not isinstance(_value(node, one), Connection))
     line = project(own, node)
     if parent is not None:
-        line["__parentId"] = parent
+        line["__parentId"] = parent["id"]
     yield msgspec.json.encode(line)
     for one in wanted:
         children = _value(node, one)
         if isinstance(one, Field) and isinstance(children, Connection):
             for child in children:
-                yield from _family(child, _node_fields(one), project, parent=node["id"])
+                yield from _family(child, _node_fields(one), project, parent=node)
 
 
 def _value(node: Node, field: Field | Fragment) -> Any:

@@ -280,6 +280,6 @@ class _Run:
             return exports.refusal(str(error))
 
 
-def _inner(edges: Field) -> Selection:
+def _inner(edges: Field | Fragment) -> Selection:
     inside = [one for one in edges.inside or () if isinstance(one, Field) and one.name == "node"]
     return inside[0].inside or () if inside else ()

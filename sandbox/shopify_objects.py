@@ -12,10 +12,6 @@ from sandbox.data import Record
 _moment = msgspec.json.Decoder(datetime)
 
 
-class Connection(list[Record]):
-    """Objects that are asked for by page."""
-
-
 class Node(dict[str, Any]):
     """An object; what it has not, its type has not."""
 
@@ -23,6 +19,10 @@ class Node(dict[str, Any]):
         super().__init__(__typename=kind, **fields)
         if number is not ...:
             self["id"] = None if number is None else gid(kind, number)
+
+
+class Connection(list[Node]):
+    """Objects that are asked for by page."""
 
 
 def gid(kind: str, number: Any) -> str:

@@ -57,7 +57,7 @@ def order_index(order: Record) -> int:
 def transactions(order: Record) -> list[Record]:
     """Return the steps of an order's payment; the order may be one that came from outside."""
     index, total = order_index(order), Decimal(str(order["total_price"]))
-    steps = {
+    steps: tuple[str, ...] = {
         "paid": ("authorization", "capture") if index % 3 == 0 else ("sale",),
         "authorized": ("authorization",),
         "refunded": ("sale", "refund"),

@@ -6,7 +6,7 @@ It says what data there is, which paths answer, and how a source must be set up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -43,6 +43,31 @@ class Offer:
     credentials: Mapping[str, Any] = field(default_factory=dict)
     #: Refused by the connector, or by the provider.
     bad_credentials: Mapping[str, Any]
+    #: A person has to let us in on the provider's page first.
+    connects: bool = False
+    #: Further ways to read it, by name: another of its APIs, another way in.
+    more: Mapping[str, Offer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A record that is served, but is made of those of a dataset or of parts of them."""
+
+    external_id: str
+    #: As it is served; empty where that depends on what is asked for.
+    body: bytes = b""
+    #: What it says of its last change, epoch seconds.
+    updated: int | None = None
+    #: What makes it one that no reader can store.
+    bad: str | None = None
+
+
+#: Lists what there is of a stream of parts.
+Parts = Callable[[], Iterable[Part]]
+
+
+def no_parts(_: Setting) -> Mapping[str, Parts]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +82,8 @@ class Simulator:
     routes: Callable[[Setting], Mapping[str, Handler]]
     #: Takes the address the sandbox answers at.
     offer: Callable[[str], Offer]
+    #: What streams hold that are no dataset of their own, by the name that the ledger knows them by.
+    parts: Callable[[Setting], Mapping[str, Parts]] = no_parts
 
 
 @cache

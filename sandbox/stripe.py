@@ -29,6 +29,7 @@ from sandbox.simulators import Offer, Setting, Simulator
 from sandbox.stripe_events import EventLog
 from sandbox.stripe_keys import SECRET_KEY, VERSION, Door, Limit
 from sandbox.stripe_lists import Newest, check_parameters, enveloped, leaf_of, no
+from sandbox.stripe_parts import LINES, REPORT, parts
 from sandbox.stripe_records import index_of
 from sandbox.stripe_reports import TYPE, Reports
 
@@ -81,6 +82,7 @@ class Account:
             try:
                 self._door.check(request, area)
                 answer = handler(request)
+                answer.body = stripe_money.with_client_secrets(answer.body)
             except BadRequest as refusal:
                 answer = json_answer(refusal.body, status=refusal.status)
             answer.headers["Request-Id"] = f"req_{next(self._calls):014d}"
@@ -224,10 +226,14 @@ def _offer(url: str) -> Offer:
             "calls_per_second": 400,
             "burst": 200,
         },
-        datasets={name: f"stripe.{name}" for name in stripe_records.BASE_COUNTS},
+        datasets={
+            **{name: f"stripe.{name}" for name in stripe_records.BASE_COUNTS},
+            "invoice_lines": LINES,
+            "payout_reconciliation": REPORT,
+        },
         credentials={"secret_key": SECRET_KEY},
         bad_credentials={"secret_key": "sk_test_of_somebody_else"},
     )
 
 
-SIMULATOR = Simulator(connector="stripe", recipes=_recipes, routes=_routes, offer=_offer)
+SIMULATOR = Simulator(connector="stripe", recipes=_recipes, routes=_routes, offer=_offer, parts=parts)

@@ -6,6 +6,11 @@ from sandbox import vocabulary as words
 from sandbox.data import Facts, Record
 from sandbox.stripe_records import DAY, Made, Shop, object_id, sale
 
+#: As callers are given it.
+CLIENT_SECRET = "pi_000000000001_secret_sandbox"  # noqa: S105 - not a secret: this world is pretended
+#: As the ledger has it: nobody should keep more.
+NOT_KEPT = "[secret]"
+
 
 def make_payment_intent(facts: Facts, *, shop: Shop) -> Record:
     sold = sale(shop, facts.index)
@@ -14,6 +19,7 @@ def make_payment_intent(facts: Facts, *, shop: Shop) -> Record:
         "object": "payment_intent",
         "amount": sold.amount,
         "amount_received": sold.amount,
+        "client_secret": NOT_KEPT,
         "created": facts.created,
         "currency": sold.currency,
         "customer": sold.customer,
@@ -24,6 +30,12 @@ def make_payment_intent(facts: Facts, *, shop: Shop) -> Record:
         "payment_method_types": ["card"],
         "status": facts.dice.choice(("succeeded", "succeeded", "succeeded", "requires_payment_method")),
     }
+
+
+def with_client_secrets(body: bytes) -> bytes:
+    """Return an answer as it leaves us, in which whoever reads it can pay."""
+    name = b'"client_secret":"%b"'
+    return body.replace(name % NOT_KEPT.encode(), name % CLIENT_SECRET.encode())
 
 
 def make_charge(facts: Facts, *, shop: Shop) -> Record:

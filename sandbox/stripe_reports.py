@@ -92,6 +92,11 @@ class Reports:
             raise no(f"No such file: 'file_{run}'", status=404, code="resource_missing", param="id")
         return Answer(body=self._files[run], content_type="text/csv; charset=utf-8")
 
+    def ids(self) -> list[str]:
+        """Return the ids that a report on all there is would hold now."""
+        lines = self._csv(["balance_transaction_id"], *self._available()).decode().splitlines()
+        return lines[1:]
+
     def _state(self, run: str) -> str:
         return self.desk.state(f"rep_{run.removeprefix('frr_')}")
 

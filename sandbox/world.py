@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,13 +13,13 @@ from sandbox import faults, files
 from sandbox.data import utc_text
 from sandbox.dataset import Dataset
 from sandbox.faults import Fault, Faults
-from sandbox.ledger import Ledger
+from sandbox.ledger import Ledger, parts_told
 from sandbox.lies import Liar, LieOrder
 from sandbox.life import Life, LiveOrder
 from sandbox.listing import stamp_from
 from sandbox.messages import Answer, BadRequest, Handler, Request, json_answer
 from sandbox.options import Options
-from sandbox.simulators import Setting, Simulator, all_simulators
+from sandbox.simulators import Parts, Setting, Simulator, all_simulators
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -44,8 +44,16 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class World:
     """Datasets, the providers that serve them, the faults in force and the ledger."""
 
-    def __init__(self, options: Options, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.time,
+        simulators: Mapping[str, Simulator] | None = None,
+    ) -> None:
+        """`simulators`: in place of all there are."""
         self.options = options
+        self._simulators = all_simulators() if simulators is None else simulators
         self._clock = clock
         self._liar: Liar | None = None
         self._life: Life | None = None
@@ -56,13 +64,18 @@ class World:
         self.quiet()
         self.honest()
         self.set_latency(self.options.latency_ms)
-        self._datasets_of = {name: _datasets(one, self.options) for name, one in all_simulators().items()}
+        self._datasets_of = {name: _datasets(one, self.options) for name, one in self._simulators.items()}
         self.datasets = {
             dataset.recipe.name: dataset for group in self._datasets_of.values() for dataset in group.values()
         }
         self._faults = Faults(seed=self.options.seed)
         self._ledger = Ledger()
+        self._settings = {
+            name: Setting(datasets=datasets, options=self.options, clock=self._clock)
+            for name, datasets in self._datasets_of.items()
+        }
         self._routes = self._all_routes()
+        self._parts = self._all_parts()
 
     def answer(self, request: Request) -> Answer:
         lie = self._liar.lie(request) if self._liar and request.path in self._routes else None
@@ -94,8 +107,12 @@ class World:
         """
         Return a dataset's newest state (where `full`, each object's newest version) and what was served.
 
+        Of streams that are made of others' parts: what there is of them.
+
         :raises KeyError: if there is no such dataset
         """
+        if dataset in self._parts:
+            return parts_told(dataset, self._parts[dataset](), is_full=full)
         return self._ledger.dataset(self._dataset(dataset), is_full=full)
 
     def requests(self) -> dict[str, Any]:
@@ -200,10 +217,15 @@ class World:
 
     def _all_routes(self) -> dict[str, Handler]:
         routes: dict[str, Handler] = {}
-        for name, simulator in all_simulators().items():
-            setting = Setting(datasets=self._datasets_of[name], options=self.options, clock=self._clock)
-            routes |= simulator.routes(setting)
+        for name, simulator in self._simulators.items():
+            routes |= simulator.routes(self._settings[name])
         return routes
+
+    def _all_parts(self) -> dict[str, Parts]:
+        parts: dict[str, Parts] = {}
+        for name, simulator in self._simulators.items():
+            parts |= simulator.parts(self._settings[name])
+        return parts
 
     def _routed(self, request: Request) -> Answer:
         verb = "GET" if request.method == "HEAD" else request.method

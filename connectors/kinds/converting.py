@@ -27,11 +27,12 @@ def to_text(name: str, value: Any) -> str | None:
 
 def to_decimal(name: str, value: Any) -> Decimal | None:
     try:
-        number = Decimal(value) if isinstance(value, _NUMBERS_OR_TEXT) else _NO_NUMBER
+        is_one = isinstance(value, _NUMBERS_OR_TEXT) and value is not True and value is not False
+        number = Decimal(value) if is_one else _NO_NUMBER
     except InvalidOperation:
         number = _NO_NUMBER
     # Beyond that no column holds it, and making an integer of 1e1000000 takes half a minute.
-    if number.is_finite() and abs(number.adjusted()) <= MAX_EXPONENT and not isinstance(value, bool):
+    if -MAX_EXPONENT <= number.adjusted() <= MAX_EXPONENT and number.is_finite():
         return number
     if isinstance(value, str) and not value.strip():
         return None

@@ -17,7 +17,7 @@ def panels(source: Source, *, now: datetime) -> list[Panel]:
     rows = [_row(budget, now) for budget in budgets]
     if not rows:
         return []
-    headers = ("Limit", "Rate", "Used in the last minute", "Today", "Today's forecast", "Waits until", "Seen")
+    headers = ("Limit", "Rate", "Used in a minute", "Today", "Today's forecast", "Waits until", "As of")
     return [table("Rate budgets", headers=headers, rows=rows)]
 
 

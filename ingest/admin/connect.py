@@ -29,7 +29,9 @@ SESSION_KEY = "connecting"
 GOOD_FOR = 15 * 60  # seconds; people have to find their passwords
 OPEN_AT_ONCE = 5
 SAID = 300
-AGAIN = "Press Connect on the source's page to try again."
+OVER = " (over: it is renewed before the next call)"
+NO_END = "revoked at the provider"
+AGAIN = "Press Connect or Reconnect on the source's page to try again."
 
 
 class Refused(Exception):
@@ -86,42 +88,47 @@ def finish(request: HttpRequest) -> HttpResponse:
 
     :raises PermissionDenied: if the connection was begun by somebody else
     """
-    source = None
     try:
-        begun = _begun(request)
-        source = begun.source
-        told = _connected(request, begun)
+        state = _state(request)
     except Refused as refusal:
         messages.error(request, str(refusal))
-    else:
-        messages.success(request, told)
-    if source is None:
         return HttpResponseRedirect(reverse("admin:ingest_source_changelist"))
-    return HttpResponseRedirect(cells.change_url(Source, source.pk))
-
-
-def _begun(request: HttpRequest) -> Begun:
-    """Return what the state stands for, which is good no more from then on."""
     try:
-        state = signing.loads(request.GET.get("state", ""), salt=SALT, max_age=GOOD_FOR)
-    except signing.SignatureExpired:
-        _refuse(f"That took longer than {GOOD_FOR // 60} minutes. {AGAIN}")
+        messages.success(request, _connected(request, _begun(request, state)))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    # The button to try again is there.
+    return HttpResponseRedirect(cells.change_url(Source, state["source"]))
+
+
+def _state(request: HttpRequest) -> dict[str, Any]:
+    """Return what was signed when the person was sent away, however long ago."""
+    try:
+        state: dict[str, Any] = signing.loads(request.GET.get("state", ""), salt=SALT)
     except signing.BadSignature:
         _refuse(f"This answer belongs to no connection that was begun here. {AGAIN}")
     user: Any = request.user
     if state["user"] != user.pk:
         raise PermissionDenied("This connection was begun by somebody else.")
+    if not Source.objects.filter(pk=state["source"]).exists():
+        _refuse("The source that was to be connected is gone.")
+    return state
+
+
+def _begun(request: HttpRequest, state: dict[str, Any]) -> Begun:
+    """Return what the state stands for, which is good no more from then on."""
     kept = request.session.get(SESSION_KEY, {})
     sealed = kept.pop(state["nonce"], None)
     if sealed is None:
         _refuse(f"This answer was used already, or the connection was begun in another browser. {AGAIN}")
     request.session[SESSION_KEY] = kept
     request.session.save()
-    source = Source.objects.filter(pk=state["source"]).first()
-    if source is None:
-        _refuse("The source that was to be connected is gone.")
+    try:
+        signing.loads(request.GET["state"], salt=SALT, max_age=GOOD_FOR)
+    except signing.SignatureExpired:
+        _refuse(f"That took longer than {GOOD_FOR // 60} minutes. {AGAIN}")
     held = crypto.decrypt(sealed)
-    return Begun(source, held["verifier"], held["back"])
+    return Begun(Source.objects.get(pk=state["source"]), held["verifier"], held["back"])
 
 
 def _connected(request: HttpRequest, begun: Begun) -> str:
@@ -175,31 +182,37 @@ def panel_values(request: HttpRequest, source: Source) -> dict[str, Any]:
         return {"pairs": [("Way in", str(error))]}
     try:
         is_connectable = connector.authorization() is not None
-        row = SourceToken.objects.defer("token").filter(pk=source.pk).first()
-        pairs = [("Way in", connector.auth_shown()), *(_token_pairs(source, row) if row else [])]
+        way_in = connector.auth_shown()
     finally:
         connector.close()
+    has_token, pairs = _token_shown(source)
+    pairs = [("Way in", way_in), *pairs]
     if not is_connectable:
         return {"pairs": pairs, "reason": source.needs_reconnect_reason}
     return {
         "pairs": [*pairs, ("Redirect URL to register", redirect_uri(request))],
         "reason": source.needs_reconnect_reason,
         "url": reverse("admin:ingest_source_connect", args=[source.pk]),
-        "verb": "Reconnect" if row else "Connect",
+        "verb": "Reconnect" if has_token else "Connect",
+        "is_wanted": bool(source.needs_reconnect_since) or not has_token,
     }
 
 
-def _token_pairs(source: Source, row: SourceToken) -> list[tuple[str, object]]:
+def _token_shown(source: Source) -> tuple[bool, list[tuple[str, object]]]:
+    """Return whether there is a token for these credentials, and what may be shown of it."""
+    row = SourceToken.objects.defer("token").filter(pk=source.pk).first()
+    if row is None:
+        return False, []
     try:
         held = SourceTokens(source.pk, credentials=source.credentials).held()
     except ConfigError as error:
-        return [("Token", str(error))]
+        return True, [("Token", str(error))]
     if held is None:
-        return [("Token", "none for these credentials yet")]
+        return False, [("Token", "none for these credentials yet")]
     is_over = held.expires_at is not None and held.expires_at < timezone.now()
-    return [
+    return True, [
         ("Token", f"…{held.access[-4:]}" if len(held.access) >= 16 else "held"),
-        ("Its end", f"{cells.utc(held.expires_at)}{' (over)' if is_over else ''}"),
+        ("Good until", f"{cells.utc(held.expires_at)}{OVER if is_over else ''}" if held.expires_at else NO_END),
         ("Scopes", ", ".join(held.scopes) or "none named"),
         ("Renewed", f"{cells.utc(row.renewed_at)}, {cells.plural(row.renewals, 'time')} in all"),
     ]

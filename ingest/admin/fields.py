@@ -43,6 +43,7 @@ class FieldChangeAdmin(ReadOnlyAdmin):
     list_select_related = ("stream", "stream__source")
     deferred = ("stream__state", "stream__source__config", "stream__source__credentials")
     ordering = ("-id",)
+    list_before_template = "ingest/admin/fields_note.html"
 
     @admin.display(description="Change")
     def change_shown(self, change: FieldChange) -> SafeString:

@@ -80,9 +80,10 @@ class CollectionJobAdmin(ReadOnlyAdmin):
         _moving("rate", "Records/s"),
         _moving("changes", "Changes"),
         "dead_letters_link",
-        _moving("error", "Error"),
         "started",
         _moving("duration", "Duration"),
+        # Last, as it is the widest.
+        _moving("error", "Error"),
     )
     list_filter = (
         SourceFilter,
@@ -194,7 +195,7 @@ def _inside(job: CollectionJob) -> list[tuple[str, object]]:
         ("Cancel requested", job.cancel_requested),
         ("Failures in a row", job.attempts),
         ("Lost workers", job.crashes),
-        ("Told to wait", f"{job.rate_limit_hits:,} times"),
+        ("Told to wait", cells.plural(job.rate_limit_hits, "time")),
         ("Lease holder", job.lease_holder),
         ("Lease until", job.lease_until),
         ("Lease token", job.lease_token),

@@ -65,7 +65,7 @@ class ReportRunAdmin(ReadOnlyAdmin):
             ("The provider's id", row.external_id),
             ("Attempt", row.attempt),
             ("Started", row.started_at),
-            ("Asked for", f"{row.polls:,} times"),
+            ("Asked for", cells.plural(row.polls, "time")),
             ("Asked for next", row.next_poll_at),
             ("Rows read", cells.number(row.rows)),
             ("Latest change", row.changed_at),

@@ -8,14 +8,11 @@ from typing import Any
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from connectors import all_connectors, exact_json
-from connectors.base import Connector
 from connectors.errors import ConfigError, RecordError
-from connectors.modes import fields_shown
+from ingest.admin import guide
 from ingest.connecting import connector_for
 from ingest.models import Source
 
@@ -73,12 +70,18 @@ class SourceForm(forms.ModelForm):
         names.setdefault(self.instance.connector, self.instance.connector)
         if "connector" in self.fields:
             connector: Any = self.fields["connector"]
-            connector.choices = [(name, title) for name, title in names.items() if name]
-            self.fields["config"].help_text = _settings_known()
-        self.fields["new_credentials"].help_text = (
-            'A JSON object such as {"access_token": "..."}. Kept encrypted and never shown again: leave it '
-            "empty to keep what is set; after an error in this form give it again."
-        )
+            connector.choices = [("", "Choose what it reads"), *((name, names[name]) for name in names if name)]
+        is_new = "connector" in self.fields
+        shown = all_connectors() if is_new else [self.instance.connector]
+        self.fields["config"].help_text = guide.of_settings(*shown, is_new=is_new)
+        self.fields["new_credentials"].help_text = guide.of_credentials(*shown, is_new=is_new)
+
+    def clean_new_credentials(self) -> Any:
+        """:raises ValidationError: if something of an example was left as it is"""
+        given = self.cleaned_data["new_credentials"]
+        if left := guide.placeholders(given):
+            raise forms.ValidationError(f"Put your own value for {', '.join(left)}.")
+        return given
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -102,16 +105,3 @@ class SourceForm(forms.ModelForm):
             is_secret = "credentials" in str(error)
             self.add_error("new_credentials" if is_secret else "config", str(error))
 
-
-def _settings_known() -> SafeString:
-    rooms = all_connectors().items()
-    known = [(_settings_of(name, cls),) for name, cls in rooms]
-    return format_html("A JSON object. {}", format_html_join("", "<br>{}", known))
-
-
-def _settings_of(name: str, connector: type[Connector]) -> str:
-    modes = [mode for mode in connector.auth_modes if mode.model_fields]
-    # Where there is one only, what it takes says it all.
-    ways = [f"{mode.mode}: {fields_shown(mode)}" if len(modes) > 1 else fields_shown(mode) for mode in modes]
-    secrets = f"; credentials: {'; or '.join(ways)}" if ways else ""
-    return f"{name}: {fields_shown(connector.config_model)}{secrets}."

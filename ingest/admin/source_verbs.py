@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from ingest import jobs, probing
-from ingest.admin import cells
+from ingest import jobs
+from ingest.admin import cells, testing
 from ingest.admin.base import Verb
 from ingest.models import CollectionJob, Source
-
-# A web request must not hang for long.
-TEST_PATIENCE = timedelta(seconds=20)
 
 
 def sync_now(request: HttpRequest, chosen: QuerySet[Source]) -> None:
@@ -41,22 +35,15 @@ def _start(request: HttpRequest, chosen: QuerySet[Source], *, full: bool) -> Non
 
 
 def _report(request: HttpRequest, source: Source, are_new: list[bool]) -> None:
+    waiting = cells.plural(len(are_new) - sum(are_new), "stream")
+    live = "" if all(are_new) else f"{waiting} with a live job already: wait for it or cancel it."
     if not are_new:
         messages.warning(request, f"{source.name} has no enabled stream: enable one on its page.")
-    if any(are_new):
-        messages.success(request, f"{source.name}: {cells.plural(sum(are_new), 'new job')} within seconds.")
-    if not all(are_new):
-        waiting = len(are_new) - sum(are_new)
-        told = f"{cells.plural(waiting, 'stream')} with a live job already: wait for it or cancel it."
-        messages.warning(request, f"{source.name}: {told}")
-
-
-def test_connection(request: HttpRequest, chosen: QuerySet[Source]) -> None:
-    until = timezone.now() + TEST_PATIENCE
-    for source in chosen.order_by("name"):
-        for check in probing.probe(source, now=timezone.now, until=until):
-            told = f"{source.name}: {check.name} ({check.seconds:.2f} s): {check.told}"
-            messages.add_message(request, messages.SUCCESS if check.is_ok else messages.ERROR, told)
+    elif any(are_new):
+        started = f"{cells.plural(sum(are_new), 'new job')} within seconds."
+        messages.success(request, " ".join(filter(None, (f"{source.name}: {started}", live))))
+    else:
+        messages.warning(request, f"{source.name}: {live}")
 
 
 def pause(request: HttpRequest, chosen: QuerySet[Source]) -> None:
@@ -88,7 +75,7 @@ VERBS = (
         run=full_refresh,
         is_offered=lambda s: not s.is_paused,
     ),
-    Verb(name="test", label="Test connection", icon="network_check", run=test_connection),
+    Verb(name="test", label="Test connection", icon="network_check", run=testing.run),
     Verb(name="pause", label="Pause", icon="pause", run=pause, is_offered=lambda s: not s.is_paused),
     Verb(
         name="resume",

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from connectors.errors import ConfigError
 from ingest import schedules, tokens
-from ingest.admin import budgets, cells, connect, payloads
+from ingest.admin import budgets, cells, connect, failures, payloads, testing
 from ingest.admin.base import Panel, RowList, SyncAdmin, facts
 from ingest.admin.source_form import SourceForm
 from ingest.admin.source_verbs import VERBS
@@ -45,6 +45,9 @@ class SourceAdmin(SyncAdmin):
     # Reading them decrypts them, which fails where a key is missing; the list must not.
     deferred = ("credentials",)
     verbs = VERBS
+
+    class Media:
+        js = ("ingest/guide.js",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RowList]:
         return SourceList
@@ -171,7 +174,9 @@ class SourceAdmin(SyncAdmin):
         )
         limits = budgets.panels(row, now=timezone.now())
         settings = [] if self.may_act(request) else [_settings(row)]
-        return [facts("How it stands", pairs), access, *limits, *settings]
+        tested = testing.panels(request, row)
+        wrong = failures.panels(row) if request.user.has_perm("ingest.view_collectionjob") else []
+        return [*tested, facts("How it stands", pairs), *wrong, access, *limits, *settings]
 
 
 def _settings(source: Source) -> Panel:
@@ -206,7 +211,8 @@ def credentials_shown(source: Source) -> str:
         return str(error)
     if not held:
         return "none set"
-    return "set: " + ", ".join(f"{name}{_tail(value)}" for name, value in sorted(held.items()))
+    secrets = sorted((name, value) for name, value in held.items() if name != "mode")
+    return "set: " + ", ".join(f"{name}{_tail(value)}" for name, value in secrets)
 
 
 def _tail(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the demo syncs: the sandbox's data, and a source for each connector."""
+"""What the demo syncs: the sandbox's data, and a source for each connector and each way to read it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,20 @@ SEED = 7
 BAD_SHARE = 0.0006
 PREFIX = "demo-"
 
+#: One shop is read by each of its APIs, and one of them asks for the payments of each order.
+AMOUNTS: dict[str, Any] = {"customers": 1_000, "products": 400, "orders": 2_000}
+
 #: In the order in which people should see them move; those of other providers follow.
 NAMES = {"shopify": "shop", "rest": "api", "csv": "download", "atom": "news"}
+#: What is shown of a provider, where that is not just its usual way.
+WAYS = {
+    "shopify": ("", "graphql", "bulk"),
+    "csv": ("", "store"),
+    "hubspot": ("oauth",),
+    "quickbooks": ("oauth",),
+}
+#: Left for people to connect, by name: the provider and the way.
+LEFT = {"press-connect": ("hubspot", "oauth")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +57,8 @@ class DemoSource:
     config: Mapping[str, Any]
     datasets: Mapping[str, str]
     credentials: Mapping[str, str]
+    #: Somebody has to let us in on the provider's page: the demo, where there are datasets to sync.
+    connects: bool = False
 
 
 def facts(folder: Path) -> Facts:
@@ -64,28 +78,39 @@ def facts(folder: Path) -> Facts:
 def sandbox_arguments(known: Facts) -> str:
     """Return the command line that makes the sandbox serve this world."""
     now = datetime.fromtimestamp(known.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"--seed {SEED} --now {now} --bad-share {BAD_SHARE}"
+    amounts = " ".join(f"--{name} {count}" for name, count in AMOUNTS.items())
+    return f"--seed {SEED} --now {now} --bad-share {BAD_SHARE} {amounts}"
 
 
 def write_files(known: Facts, folder: Path) -> None:
     """Write the files that the sandbox serves, so that they can be read from disk as well."""
-    World(Options(now=known.epoch, seed=SEED, bad_share=BAD_SHARE)).files.write(folder)
+    World(Options(now=known.epoch, seed=SEED, bad_share=BAD_SHARE, **AMOUNTS)).files.write(folder)
 
 
 def sources(*, url: str) -> list[DemoSource]:
     """Return the sources, in the order in which people should see them move."""
-    found = [_source(connector, url) for connector in [*NAMES, *sorted(set(all_simulators()) - {*NAMES})]]
+    connectors = [*NAMES, *sorted(set(all_simulators()) - {*NAMES})]
+    found = [_source(connector, way, url) for connector in connectors for way in WAYS.get(connector, ("",))]
+    first = next(number for number, one in enumerate(found) if one.connector == "csv")
     streams = {"music": music_table("music.csv"), "catalog": catalog_table("catalog.csv")}
-    from_disk = replace(found[2], name=f"{PREFIX}files", config={"streams": streams})
-    return [*found[:2], from_disk, *found[2:]]
+    from_disk = replace(found[first], name=f"{PREFIX}files", config={"streams": streams})
+    left = [
+        replace(_source(connector, way, url), name=f"{PREFIX}{name}", datasets={})
+        for name, (connector, way) in LEFT.items()
+    ]
+    return [*found[:first], from_disk, *found[first:], *left]
 
 
-def _source(connector: str, url: str) -> DemoSource:
-    offer = all_simulators()[connector].offer(url)
+def _source(connector: str, way: str, url: str) -> DemoSource:
+    usual = all_simulators()[connector].offer(url)
+    offer = usual.more[way] if way else usual
+    # Where it is shown in one way only there is nothing to tell apart.
+    suffix = f"-{way}" if way and len(WAYS[connector]) > 1 else ""
     return DemoSource(
-        name=f"{PREFIX}{NAMES.get(connector, connector)}",
+        name=f"{PREFIX}{NAMES.get(connector, connector)}{suffix}",
         connector=connector,
         config=offer.config,
         datasets=offer.datasets,
         credentials=offer.credentials,
+        connects=offer.connects,
     )

@@ -18,8 +18,10 @@ VERBS = [
     (Source, "full"),
     (Source, "pause"),
     (Source, "resume"),
+    (Source, "test"),
     (CollectionJob, "cancel"),
     (CollectionJob, "again"),
+    (CollectionJob, "accept"),
     (FailedSync, "replay"),
     (FailedSync, "resolve"),
 ]

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -103,6 +104,20 @@ def test_buttons_of_a_source_do_what_they_say(window: Page) -> None:
     assert not Source.objects.get().is_paused
 
 
+def test_the_form_shows_what_the_chosen_connector_takes(window: Page) -> None:
+    window.goto(reverse("admin:ingest_source_add"))
+    expect(window.locator("[data-guide]:visible")).to_have_count(0)
+    window.select_option("select[name=connector]", "shopify")
+    guides = window.locator("[data-guide]:visible")
+    expect(guides).to_have_count(2)
+    guides.first.get_by_role("button", name="Begin with this").click()
+    assert '"shop": "my-shop.myshopify.com"' in window.input_value("textarea[name=config]")
+    guides.last.get_by_role("button", name="Begin with this").nth(1).click()
+    assert '"mode": "oauth"' in window.input_value("textarea[name=new_credentials]")
+    window.keyboard.press("Control+z")
+    assert window.input_value("textarea[name=new_credentials]") == ""
+
+
 def test_hostile_text_runs_nowhere(window: Page) -> None:
     evil = "<img src=x onerror=alert(1)><script>alert(1)</script>\"><svg onload=alert(1)>' x-init=alert(1) "
     shop = build_shop(now=timezone.now(), write=lambda text: evil + text)
@@ -130,4 +145,5 @@ def test_nothing_is_loaded_from_elsewhere(window: Page, live_server: LiveServer)
 
 
 def addresses(shop: Shop) -> list[str]:
-    return ["/admin/", *(list_of(model) for model in our_models()), *(detail_of(row) for row in shop.rows)]
+    add = reverse("admin:ingest_source_add")
+    return ["/admin/", add, *(list_of(model) for model in our_models()), *(detail_of(row) for row in shop.rows)]

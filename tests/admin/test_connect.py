@@ -119,6 +119,17 @@ def test_reconnecting_takes_the_mark_off(boss: Client, site: Site, source: Sourc
     assert Source.objects.get().needs_reconnect_since is None
 
 
+def test_a_source_nobody_has_connected_yet_says_so(boss: Client, source: Source) -> None:
+    """Also after a test, which leaves a row for a token without one."""
+    for _ in range(2):
+        page = boss.get(detail_of(source)).content.decode()
+        assert "</span>Connect</button>" in page
+        assert "Reconnect" not in page
+        boss.post(verb_of(source, "test"))
+    Source.objects.update(needs_reconnect_since=None, needs_reconnect_reason="")
+    assert "Not connected yet" in boss.get(detail_of(source)).content.decode()
+
+
 def test_the_page_shows_the_way_in_and_the_token_by_its_last_characters(
     boss: Client, site: Site, source: Source
 ) -> None:
@@ -153,6 +164,16 @@ def test_an_answer_is_good_once(boss: Client, site: Site, source: Source) -> Non
     come_back(boss, **answer)
     assert "was used already" in said(come_back(boss, **answer))
     assert site.oauth.calls == {"authorization_code ok": 1}
+
+
+def test_who_was_refused_is_on_the_page_with_the_button(boss: Client, site: Site, source: Source) -> None:
+    answer = begun(boss, site, source)
+    come_back(boss, **answer)
+    assert come_back(boss, **answer).redirect_chain[-1][0] == detail_of(source)
+    answer = begun(boss, site, source)
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        boss.force_login(User.objects.get(username="boss"))
+        assert come_back(boss, **answer).redirect_chain[-1][0] == detail_of(source)
 
 
 def test_an_answer_is_good_in_the_browser_it_was_begun_in(boss: Client, site: Site, source: Source) -> None:
@@ -252,9 +273,10 @@ def test_the_connection_is_tested_step_by_step(boss: Client, site: Site, source:
     not_yet = said(boss.post(verb_of(source, "test"), follow=True))
     assert "press Connect on its page" in not_yet
     come_back(boss, **begun(boss, site, source))
-    told = said(boss.post(verb_of(source, "test"), follow=True))
-    assert "items: fresh token (" in told
-    assert "answered, with records" in told
+    answer = boss.post(verb_of(source, "test"), follow=True)
+    assert "items: the connection works; " in said(answer)
+    assert "<td>fresh token</td>" in answer.content.decode()
+    assert "answered, with records" in answer.content.decode()
 
 
 def test_a_source_that_needs_reconnecting_is_not_synced(boss: Client, source: Source) -> None:

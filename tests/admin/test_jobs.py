@@ -16,7 +16,7 @@ from pytest_django import Settings
 from ingest.admin import cells, payloads
 from ingest.models import CollectionJob, RawRecord, Source, SourceStream
 from metrics.models import DailyMetric
-from syncproject.chart import HEIGHT, TOP, stacked_days
+from syncproject.chart import COLOURS, HEIGHT, TOP, stacked_days
 from tests.admin.pages import detail_of, list_of
 from tests.admin.shop import Shop
 
@@ -133,7 +133,8 @@ def test_a_long_difference_is_cut() -> None:
     ("value", "currency", "shown"),
     [
         (Decimal("409.940000"), "USD", "409.94 USD"),
-        (Decimal("12.000000"), "JPY", "12.00 JPY"),
+        (Decimal("12.000000"), "JPY", "12 JPY"),
+        (Decimal("1.5"), "KWD", "1.500 KWD"),
         (Decimal("0.000001"), "EUR", "0.000001 EUR"),
         (Decimal("1234567.500000"), None, "1,234,567.5"),
         (Decimal("3.000000"), None, "3"),
@@ -210,6 +211,15 @@ def test_bars_of_the_chart_add_up(db: None) -> None:
     assert sum(bar["height"] for bar in first) == pytest.approx(HEIGHT, abs=0.2)
     assert min(bar["y"] for bar in first) == pytest.approx(TOP, abs=0.2)
     assert [entry["kind"] for entry in chart["legend"]] == ["customer", "order"]
+
+
+def test_the_chart_shows_the_smallest_of_many_kinds_as_one(db: None) -> None:
+    day = date(2026, 11, 1)
+    chart = stacked_days([(day, f"kind_{n}", n) for n in range(1, 13)], first=day, days=1)
+    assert len(chart["legend"]) == COLOURS
+    assert chart["most"] == "78"
+    assert "2026-11-01: 15 other kinds" in [bar["title"] for bar in chart["bars"]]
+    assert len({entry["colour"] for entry in chart["legend"]}) == COLOURS
 
 
 def test_the_chart_ends_at_the_newest_day_with_records(shop: Shop, boss: Client) -> None:

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from ingest.admin.standing import is_stale, standings
 from ingest.models import CollectionJob, FailedSync, Source, SourceStream
+from tests.admin.conftest import browser_of
 from tests.admin.pages import detail_of, list_of, our_models
 from tests.admin.shop import CONFIG, SECRET, Shop
 
@@ -272,6 +274,26 @@ def test_freshness_is_that_of_the_stream_that_waits_longest(shop: Shop) -> None:
     assert standing.freshness == timedelta(hours=3)
     assert standing.is_stale
     assert (standing.open_letters, standing.live_jobs) == (1, 1)
+
+
+def test_the_page_says_which_streams_went_wrong_and_what_to_do(shop: Shop, boss: Client) -> None:
+    page = boss.get(detail_of(shop.source)).content.decode()
+    assert "Latest runs that went wrong" in page
+    assert f"job {shop.failed.pk}</a>" in page
+    assert "the token was revoked. On the source&#x27;s page, Test connection says what is wrong." in page
+
+
+def test_the_page_is_silent_about_a_failure_that_is_over(shop: Shop, boss: Client) -> None:
+    CollectionJob.objects.create(
+        source=shop.source, stream=shop.streams["orders"], status="SUCCEEDED", finished_at=timezone.now()
+    )
+    assert "Latest runs that went wrong" not in boss.get(detail_of(shop.source)).content.decode()
+
+
+def test_errors_of_runs_are_for_those_who_may_see_runs(shop: Shop) -> None:
+    user = User.objects.create_user("narrow", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_source"))
+    assert "the token was revoked" not in browser_of(user).get(detail_of(shop.source)).content.decode()
 
 
 def test_counting_dead_letters_stops_at_a_thousand(shop: Shop, boss: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
@@ -111,3 +112,23 @@ def test_a_page_whose_parent_is_gone_is_read_from_its_start() -> None:
     page = provider.listing().fetch(FetchRequest(cursor=cursor))
 
     assert [record.external_id for record in page.records] == ["a0", "c0"]
+
+
+def test_a_run_that_begins_does_not_go_by_the_parents_of_the_last_one() -> None:
+    provider = Provider({"a": 1, "b": 1})
+    listing = provider.listing()
+    assert [record.external_id for record in listing.fetch(FetchRequest()).records] == ["a0", "b0"]
+
+    provider.children = {"b": 1, "c": 1}
+    assert [record.external_id for record in listing.fetch(FetchRequest()).records] == ["b0", "c0"]
+
+
+def test_a_run_over_another_window_does_not_go_by_the_parents_of_the_last_one() -> None:
+    provider = Provider({"a": 1, "b": 1})
+    listing = provider.listing(at_once=1)
+    cursor = listing.fetch(FetchRequest()).next_cursor
+
+    provider.children = {"a": 1, "b": 1, "c": 1}
+    page = listing.fetch(FetchRequest(cursor=cursor, window_start=datetime(2026, 7, 1, tzinfo=UTC)))
+    assert [record.external_id for record in page.records] == ["b0"]
+    assert page.next_cursor is not None, "c is on the page of parents now"

@@ -32,9 +32,14 @@ _ids = itertools.count(random.randrange(10**9, 2 * 10**9))
 
 
 @pytest.fixture(autouse=True)
-def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse at once what would have to be waited for."""
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse at once what would have to be waited for; Redis itself may take its time on a busy machine."""
     monkeypatch.setattr(budgets, "PATIENCE", 0.0)
+    monkeypatch.setattr(budgets, "REDIS_TIMEOUT", 30.0)
+    monkeypatch.setattr(budgets._away, "until", 0.0)
+    budgets._script.cache_clear()
+    yield
+    budgets._script.cache_clear()
 
 
 @pytest.fixture
@@ -46,14 +51,10 @@ def source_id() -> int:
 @pytest.fixture
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Redis is at an address where nobody answers."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = unused.getsockname()[1]
-    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{address}/0")
-    budgets._script.cache_clear()
-    yield
-    budgets._script.cache_clear()
-    budgets._away.until = 0.0
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and kept, else another process may get the port and answer
+        monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{deaf.getsockname()[1]}/0")
+        yield
 
 
 def takes(budget: SharedBudget, cost: float = 1.0) -> int:
@@ -64,6 +65,14 @@ def takes(budget: SharedBudget, cost: float = 1.0) -> int:
         except RateLimited:
             return count
     raise AssertionError("no end")
+
+
+def test_sources_that_are_one_to_the_provider_share_one_bucket(source_id: int) -> None:
+    team = BudgetPolicy(name="calls", rate=0.01, burst=10.0, reserve=0.2, account=f"crm/{source_id}")
+    another = next(_ids)
+    assert takes(Budgets(source_id)(team)) == 8
+    assert takes(Budgets(another)(team)) == 0
+    assert takes(Budgets(another)(SLOW)) == 8
 
 
 def test_all_workers_and_streams_of_a_source_share_one_bucket(source_id: int) -> None:
@@ -99,14 +108,13 @@ def test_the_refusal_says_when_to_come_back(source_id: int) -> None:
 def test_units_come_back_with_time(source_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = BudgetPolicy(name="fast", rate=50.0, burst=2.0, reserve=0)
     budget = Budgets(source_id)(policy)
-    takes(budget)
-    monkeypatch.setattr(budgets, "PATIENCE", 2.0)
+    monkeypatch.setattr(budgets, "PATIENCE", 60.0)
 
     started = time.monotonic()
-    for _ in range(10):
+    for _ in range(12):
         budget.take()
 
-    assert time.monotonic() - started >= 9 / 50
+    assert time.monotonic() - started >= 10 / 50  # it was full in the beginning
 
 
 def test_costs_are_counted(source_id: int) -> None:
@@ -271,7 +279,7 @@ def test_without_redis_a_worker_keeps_to_its_part(source_id: int, monkeypatch: p
     monkeypatch.setattr(settings, "BUDGET_WORKERS", 4)
     budget = Budgets(source_id)(BudgetPolicy(name="calls", rate=40.0, burst=4.0))
     assert takes(budget) == 0  # nobody knows what others have just spent
-    monkeypatch.setattr(budgets, "PATIENCE", 2.0)
+    monkeypatch.setattr(budgets, "PATIENCE", 60.0)
 
     started = time.monotonic()
     for _ in range(5):

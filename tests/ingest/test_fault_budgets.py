@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
+from tests.chaos.proxy import Proxy
 from tests.ingest.budget_worker import POLICY
 
 WORKERS = 8
@@ -71,19 +75,18 @@ def strict() -> Iterator[StrictServer]:
         thread.join()
 
 
-@pytest.mark.parametrize("seconds", [10, pytest.param(30, marks=pytest.mark.thorough)])
-def test_eight_workers_use_a_strict_limit_without_being_refused(
-    strict: StrictServer, seconds: int, capfd: pytest.CaptureFixture[str]
-) -> None:
+def all_working(
+    strict: StrictServer, seconds: int, meanwhile: Callable[[], None] = lambda: None, **environment: str
+) -> list[dict[str, int]]:
+    """Let eight processes ask for so long, and act meanwhile; return what each was told."""
     host = f"127.0.0.1:{strict.server_port}"
     command = [sys.executable, "-m", "tests.ingest.budget_worker", f"http://{host}/", host]
     source_id = str(random.randrange(10**9, 2 * 10**9))  # a bucket nobody has used
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "syncproject.settings"}
     workers = [
         subprocess.Popen(
             [*command, source_id, str(seconds)],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "syncproject.settings", **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -96,16 +99,56 @@ def test_eight_workers_use_a_strict_limit_without_being_refused(
         assert worker.stdin
         worker.stdin.write(b"begin\n")
         worker.stdin.flush()
-    told = [json.loads(worker.communicate(timeout=seconds + 60)[0]) for worker in workers]
+    meanwhile()
+    return [json.loads(worker.communicate(timeout=seconds + 60)[0]) for worker in workers]
 
+
+def share_used(strict: StrictServer) -> float:
     span = strict.served[-1] - strict.served[0]
-    used = len(strict.served) / (POLICY.burst + span * POLICY.rate)
-    waits = sum(one["waited"] for one in told)
+    return len(strict.served) / (POLICY.burst + span * POLICY.rate)
+
+
+def report(strict: StrictServer, told: list[dict[str, int]], capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         sys.stdout.write(
-            f"\n{WORKERS} workers, {span:.0f} s: {len(strict.served)} calls, {used:.0%} of the limit, "
-            f"{strict.refused} refused, {waits} given back to wait, "
+            f"\n{WORKERS} workers: {len(strict.served)} calls, {share_used(strict):.0%} of the limit, "
+            f"{strict.refused} refused, {sum(one['waited'] for one in told)} given back to wait, "
             f"by worker {sorted(one['answered'] for one in told)}\n"
         )
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(30, marks=pytest.mark.thorough)])
+def test_eight_workers_use_a_strict_limit_without_being_refused(
+    strict: StrictServer, seconds: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report(strict, all_working(strict, seconds), capfd)
     assert strict.refused == 0
-    assert used >= 0.9
+    assert share_used(strict) >= 0.9
+
+
+def test_eight_workers_without_redis_keep_below_the_limit(
+    strict: StrictServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        nobody = f"redis://127.0.0.1:{unused.getsockname()[1]}/0"
+    report(strict, all_working(strict, 12, REDIS_URL=nobody), capfd)
+    assert strict.refused == 0
+    assert len(strict.served) >= WORKERS
+
+
+def test_redis_that_goes_away_and_comes_back_costs_no_refusal(
+    strict: StrictServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    redis = urlsplit(settings.REDIS_URL)
+    with Proxy(redis.port or 6379) as link:
+
+        def go_away() -> None:
+            time.sleep(4)
+            link.hold()
+            link.reset()
+            time.sleep(8)
+            link.release()
+
+        through = redis._replace(netloc=f":{redis.password or ''}@127.0.0.1:{link.port}").geturl()
+        report(strict, all_working(strict, 20, go_away, REDIS_URL=through), capfd)
+    assert strict.refused == 0

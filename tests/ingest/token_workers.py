@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import sys
+from datetime import timedelta
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -14,12 +15,17 @@ from connectors.base import FetchRequest
 from connectors.errors import ConnectorError
 
 FORK = multiprocessing.get_context("fork")
+#: Longer than the last of them needs to hear of the first one's failure, on a busy machine, too.
+QUIET = timedelta(minutes=5)
+LOCK_SECONDS = 60
 
 
 def ask(source_id: int, is_warm: bool, barrier: Barrier, results: Any) -> None:
-    from ingest.connecting import connector_for  # noqa: PLC0415 - Django is set up by then
+    from ingest import tokens  # noqa: PLC0415 - Django is set up by then
+    from ingest.connecting import connector_for  # noqa: PLC0415
     from ingest.models import Source  # noqa: PLC0415
 
+    tokens.QUIET, tokens.LOCK_SECONDS = QUIET, LOCK_SECONDS
     connector = connector_for(Source.objects.get(pk=source_id))
     [stream] = connector.streams()
     request = FetchRequest(page_size=5)

@@ -138,6 +138,25 @@ def test_what_is_asked_wrongly_comes_back_as_an_error(
     assert code(server(clock, needs_pkce=True), **asked)["error"] == error
 
 
+@pytest.mark.parametrize(
+    ("back", "status"),
+    [
+        ("http://127.0.0.1:8000/back", 302),
+        ("http://127.0.0.1:31999/back", 302),
+        ("http://127.0.0.1:31999/elsewhere", 400),
+        ("http://127.0.0.1:31999/back?more=1", 400),
+        ("https://127.0.0.1:31999/back", 400),
+        ("http://localhost:8000/back", 400),
+        ("http://127.0.0.1.thief.example:8000/back", 400),
+        ("https://sync.example:8443/back", 400),
+    ],
+)
+def test_on_loopback_any_port_is_the_registered_one(clock: Clock, back: str, status: int) -> None:
+    app = Client(client_id="app", redirect_uris=(BACK, "http://127.0.0.1:8000/back"))
+    query = {"response_type": "code", "client_id": "app", "redirect_uri": back}
+    assert OAuthServer(app, clock=clock).authorize(request("GET", query=query)).status == status
+
+
 def test_nobody_is_sent_to_an_address_that_is_not_registered(clock: Clock) -> None:
     query = {"response_type": "code", "client_id": "app", "redirect_uri": "https://thief.example/"}
     answer = server(clock).authorize(request("GET", query=query))

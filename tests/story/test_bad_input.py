@@ -87,7 +87,7 @@ def assert_failed(job: CollectionJob, error_type: str, *said: str) -> None:
     [
         ("shopware", {}, {}, "Unsupported source type: shopware. Known: atom, csv, "),
         ("shopify", {"shop": "not a shop"}, TOKEN, "shopify config is not usable: shop: "),
-        ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: Extra inputs are not permitted"),
+        ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: there is no such setting; did you mean shop?"),
         ("shopify", SHOP, {}, "shopify credentials is not usable: access_token: Field required"),
         ("rest", {"dataPath": "items"}, {}, "sourceIdentifier: Field required"),
         (

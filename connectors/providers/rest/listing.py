@@ -72,6 +72,7 @@ class Listing:
             cursor=request.cursor,
             count=len(listed.records),
             url=url,
+            page_size=request.page_size,
             envelope=listed.envelope,
             headers=headers,
             total=self._total(listed.envelope, headers),

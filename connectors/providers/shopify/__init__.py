@@ -10,6 +10,7 @@ on with (shopify.dev/docs/api/admin-rest). Quirks stand where they are dealt wit
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from connectors.auth.grants import AuthorizationCode
 from connectors.auth.schemes import Authorizer
@@ -88,6 +89,9 @@ class Shopify(Connector):
         listing = offered.GRAPH_LISTINGS[stream.name]
         if self._is_export(stream, request):
             return self._bulk.fetch(listing, request)
+        if self.config.api == "bulk":
+            most = offered.DEAR.get(stream.name, offered.MAX_PAGE_SIZE)
+            request = replace(request, page_size=min(request.page_size, most))
         return self._pages.fetch(listing, request)
 
     def close(self) -> None:

@@ -9,8 +9,8 @@ from connectors.kinds import Kind
 from connectors.providers.shopify import graph_money, graph_records, queries, rest, rest_records
 
 MAX_PAGE_SIZE = 250
-#: Their children make them dear, and 1,000 points are the most a query may cost.
-ORDERS_AT_ONCE, PRODUCTS_AT_ONCE = 10, 20
+#: Their children make them dear where a query may cost 1,000 points at most; in a file they cost nothing.
+DEAR = {"orders": 10, "products": 20}
 SELDOM = "every 6h"
 PAYOUTS_SCOPE = "read_shopify_payments_payouts"
 DISPUTES_SCOPE = "read_shopify_payments_disputes"
@@ -114,6 +114,7 @@ REST_STREAMS = (
 def graph_streams(*, is_bulk: bool) -> tuple[Stream, ...]:
     """Return the streams of the GraphQL API; the transactions come with their orders."""
     ways = ("export", "poll") if is_bulk else ("poll",)
+    sizes = dict.fromkeys(DEAR, MAX_PAGE_SIZE) if is_bulk else DEAR
     return (
         _stream(
             "customers",
@@ -126,7 +127,7 @@ def graph_streams(*, is_bulk: bool) -> tuple[Stream, ...]:
             "products",
             graph_records.refine_product,
             cursor_field="updatedAt",
-            page_size=PRODUCTS_AT_ONCE,
+            page_size=sizes["products"],
             deletes=Deletes.FULL_PASS,
             ways=ways,
         ),
@@ -135,7 +136,7 @@ def graph_streams(*, is_bulk: bool) -> tuple[Stream, ...]:
             "orders",
             graph_records.refine_order,
             cursor_field="updatedAt",
-            page_size=ORDERS_AT_ONCE,
+            page_size=sizes["orders"],
             ways=ways,
         ),
         _stream(

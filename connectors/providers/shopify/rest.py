@@ -118,7 +118,11 @@ class Rest:
             content_type=answer.headers.get("Content-Type", ""),
         )
         seen = PageSeen(
-            cursor=request.cursor, count=len(listed.records), url=answer.url, headers=answer.headers
+            cursor=request.cursor,
+            count=len(listed.records),
+            page_size=request.page_size,
+            url=answer.url,
+            headers=answer.headers,
         )
         return Page(records=listed.records, next_cursor=self._paging.next_cursor(seen))
 

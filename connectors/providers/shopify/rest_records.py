@@ -38,6 +38,7 @@ from connectors.kinds import (
 )
 
 Child = TypeVar("Child")
+Parent = TypeVar("Parent")
 REFUND, SUCCESS = "refund", "success"
 
 
@@ -70,8 +71,8 @@ def refine_product(payload: Json) -> Product:
         product_type=raw.text("product_type"),
         handle=raw.text("handle"),
         status=raw.text("status"),
-        variants=_children(raw, "variants", lambda one: _variant(one, external_id)),
-        images=_children(raw, "images", lambda one: _image(one, external_id)),
+        variants=_children(raw, "variants", _variant, external_id),
+        images=_children(raw, "images", _image, external_id),
     )
 
 
@@ -125,9 +126,9 @@ def refine_order(payload: Json) -> Order:
     )
     return replace(
         order,
-        lines=_children(raw, "line_items", lambda one: _line(one, order)),
-        refunds=_children(raw, "refunds", lambda one: _refund(one, order)),
-        fulfillments=_children(raw, "fulfillments", lambda one: _fulfillment(one, order.external_id)),
+        lines=_children(raw, "line_items", _line, order),
+        refunds=_children(raw, "refunds", _refund, order),
+        fulfillments=_children(raw, "fulfillments", _fulfillment, order),
     )
 
 
@@ -169,12 +170,12 @@ def _refund(raw: Fields, order: Order) -> Refund:
     )
 
 
-def _fulfillment(raw: Fields, order_external_id: str) -> Fulfillment:
+def _fulfillment(raw: Fields, order: Order) -> Fulfillment:
     return Fulfillment(
         external_id=raw.identity(),
         occurred_at=raw.moment("created_at"),
         updated_at=raw.moment("updated_at"),
-        order_external_id=order_external_id,
+        order_external_id=order.external_id,
         location_external_id=raw.reference("location_id"),
         status=raw.text("status"),
         carrier=raw.text("tracking_company"),
@@ -288,8 +289,8 @@ def refine_dispute(payload: Json) -> Dispute:
     )
 
 
-def _children(raw: Fields, name: str, made: Callable[[Fields], Child]) -> tuple[Child, ...] | None:
+def _children(
+    raw: Fields, name: str, made: Callable[[Fields, Parent], Child], parent: Parent
+) -> tuple[Child, ...] | None:
     """Return the children; None where the payload does not speak of them, as with chosen fields."""
-    if raw.said(name) in {Said.ABSENT, Said.NULL}:
-        return None
-    return tuple(made(one) for one in raw.each(name))
+    return tuple([made(one, parent) for one in raw.each(name)]) if raw.has(name) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -25,6 +25,9 @@ from connectors.http import Answer, HttpSession, RefusedRequest
 #: Events appear out of order by some seconds, and answers take their time: what Stripe shows is taken for
 #: known up to so long before.
 SETTLED = timedelta(seconds=60)
+
+#: Whoever has one can confirm the payment; the key to read with shows it, but nobody here needs it.
+_CLIENT_SECRET = re.compile(rb'("client_secret"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 _PERMISSION = re.compile(r"rak_[a-z_]+")
 _PASSING_CODES = frozenset({"lock_timeout", "rate_limit"})
@@ -51,7 +54,7 @@ class Calls:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Told:
         """
-        Return the answer.
+        Return the answer, client secrets left out.
 
         :raises CursorExpired: if the object at which the page begins is gone
         :raises MissingScope: if a restricted key lacks a permission
@@ -64,7 +67,8 @@ class Calls:
             _refuse(refusal)
         told = _date(answer.headers) or self._clock()
         elapsed = timedelta(seconds=time.monotonic() - started)
-        return Told(answer, told - elapsed - SETTLED)
+        kept = replace(answer, body=without_client_secrets(answer.body))
+        return Told(kept, told - elapsed - SETTLED)
 
     def post(self, path: str, form: Mapping[str, str], *, idempotency_key: str) -> Answer:
         """
@@ -77,6 +81,11 @@ class Calls:
             return self._http.request("POST", f"{self._api}{path}", form=form, headers=headers)
         except RefusedRequest as refusal:
             _refuse(refusal)
+
+
+def without_client_secrets(body: bytes) -> bytes:
+    """Return JSON with "[secret]" in their place, every other byte as received."""
+    return _CLIENT_SECRET.sub(rb'\1"[secret]"', body) if b'"client_secret"' in body else body
 
 
 def object_in(answer: Answer) -> Mapping[str, Any]:

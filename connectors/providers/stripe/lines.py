@@ -33,20 +33,14 @@ class InvoiceLines:
     def __init__(self, calls: Calls, listing: Listing) -> None:
         self._calls = calls
         self._listing = listing
-        self._nested = self._from_the_start()
+        self._nested = NestedListing(parents=self._invoices, children=self._lines)
         self._state: Json | None = None
 
     def fetch(self, request: FetchRequest) -> Page:
         """:raises ConnectorError: as `Listing.fetch` does"""
-        if request.cursor is None:
-            self._nested = self._from_the_start()
         page = self._nested.fetch(request)
         state, self._state = self._state, None
         return replace(page, stream_state=state)
-
-    def _from_the_start(self) -> NestedListing:
-        # One that has read before still holds the first page of invoices as it was then.
-        return NestedListing(parents=self._invoices, children=self._lines)
 
     def _invoices(self, request: FetchRequest) -> Page:
         page = self._listing.fetch(INVOICES, request)

@@ -18,6 +18,10 @@ from ingest.models import RawRecord, RefinedRecord, Source
 
 Column = Callable[[Any], Any]
 RELATED_SHOWN = 20
+#: Of every kind: shown as where it comes from, or our own affair.
+SHARED = frozenset(
+    "id source raw day previous_day deleted_at created_at synced_at source_updated_at".split()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +143,7 @@ class RefinedAdmin(ReadOnlyAdmin):
 
 
 def _own_columns(model: type[Model]) -> list[Any]:
-    shared = {"id", "source", "raw", "day", "deleted_at", "created_at", "synced_at", "source_updated_at"}
-    columns = [field for field in model._meta.concrete_fields if field.name not in shared]
+    columns = [field for field in model._meta.concrete_fields if field.name not in SHARED]
     keys = {field.name for field in columns if isinstance(field, ForeignKey)}
     return [
         field

@@ -49,7 +49,10 @@ class RefinedRecord(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # The unique constraint's index serves look-ups by source. No constraint in the database: every row
     # of a batch names the same source, and the page written with it names a job that names it for real.
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, db_index=False, db_constraint=False)
+    # No way back from the source: Django would look through one per kind in every query of a job.
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="+"
+    )
     external_id = models.CharField(max_length=255)
     #: The version it was built from. Old versions are pruned, so this is a pointer, not a promise.
     raw = models.ForeignKey(

@@ -55,6 +55,9 @@ class Command(SyncCommand):
         (into / "tests" / "connectors" / name / "__init__.py").touch()
         _describe(name, into)
         self.say(f"Next: pytest tests/connectors/{name} tests/connectors/contract -k {name}")
+        self.say(
+            "Then make it the real provider's, step by step: CONTRIBUTING.md, Add a provider in an afternoon."
+        )
         return Exit.OK
 
 

@@ -68,7 +68,7 @@ def test_two_modes_that_fit_are_told_apart_by_name() -> None:
         ({}, "fit none of the modes.*key .api_key .required.*user .username"),
         ({"mode": "magic", "api_key": "k"}, "no such mode. Known: key, user"),
         ({"username": "ann"}, "password: Field required"),
-        ({"api_key": "canary-7", "usrname": "x"}, "usrname: Extra inputs"),
+        ({"api_key": "canary-7", "usrname": "x"}, "usrname: there is no such setting"),
         ({"mode": "key", "password": "canary-7"}, "api_key: Field required"),
     ],
 )

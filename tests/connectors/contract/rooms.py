@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
-from connectors import all_connectors, connect
+from connectors import all_connectors, connect, exact_json
 from connectors.auth.tokens import MemoryTokens
 from connectors.base import Access, Connector, FetchRequest, Page, SourceRecord, Stream, Tombstone
 from connectors.errors import NotReady, RateLimited
+from connectors.kinds import Kind
 from sandbox import SandboxClient
 from sandbox.simulators import Offer, all_simulators
 
 ROOMS = tuple(all_connectors())
+PAGE_SIZE = 10
+#: Nobody answers there.
+NOWHERE = "http://127.0.0.1:1"
 MOST_PAGES = 2_000
 MOST_WAITS = 200
 #: A simulator's clock is the real one: what it makes us wait for is short.
@@ -48,9 +53,14 @@ def streams() -> list[tuple[str, str]]:
     """Return each room with each of its streams; nothing is asked for."""
     found = []
     for name in sorted(set(ROOMS) & set(all_simulators())):
-        with room(name, "http://127.0.0.1:1") as connector:
+        with room(name, NOWHERE) as connector:
             found += [(name, stream.name) for stream in connector.streams()]
     return found
+
+
+each_room = pytest.mark.parametrize("name", ROOMS)
+STREAMS = streams()
+each_stream = pytest.mark.parametrize(("name", "stream_name"), STREAMS, ids=[f"{a}-{b}" for a, b in STREAMS])
 
 
 @dataclass(slots=True)
@@ -86,6 +96,17 @@ def read(connector: Connector, stream: Stream, *, cursor: str | None = None, **r
     raise AssertionError(f"{connector.name}/{stream.name}: no end after {MOST_PAGES} pages")
 
 
+def full_pass(name: str, stream_name: str, outside: SandboxClient, **request: Any) -> Pass:
+    with room(name, outside.url) as connector:
+        return read(connector, connector.stream(stream_name), **{"page_size": PAGE_SIZE, **request})
+
+
+def refined(name: str, stream_name: str, found: Pass) -> list[Kind]:
+    with room(name, NOWHERE) as connector:
+        refine = connector.stream(stream_name).refine
+        return [refine(exact_json.loads(record.body)) for record in found.records if not record.problem]
+
+
 def fetch(connector: Connector, stream: Stream, request: FetchRequest) -> Page:
     for _ in range(MOST_WAITS):
         try:
@@ -103,6 +124,15 @@ def secrets_in(values: Any) -> Iterator[str]:
                 yield from secrets_in(value)
     elif isinstance(values, str) and len(values) >= 6 and "://" not in values:
         yield values
+
+
+def shown_by(error: BaseException | None) -> list[str]:
+    """Return all that an error, and those it came from, would show."""
+    shown: list[str] = []
+    while error is not None:
+        shown += [str(error), repr(error), repr(error.args)]
+        error = error.__cause__ or error.__context__
+    return shown
 
 
 def fields_of(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, str | None]]:

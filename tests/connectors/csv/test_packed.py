@@ -155,6 +155,13 @@ def test_of_a_zip_archive_over_http_what_is_needed_is_fetched(shelf: Any, habits
     assert len(set(asked)) == len(asked) <= (5 if made.knows_ranges else 1)
 
 
+def test_a_zip_archive_somewhat_larger_than_the_first_answer_is_read(shelf: Any) -> None:
+    archive = zipped({"rows.csv": BIG, "last.bin": os.urandom(100_000)})
+    assert 64 * 1024 < len(archive) < packed.BLOCK_BYTES
+    _, connector = shelf(archive, {"headers": {"ETag": '"v1"'}}, zipMember="*.csv")
+    assert len(records_of(connector, page_size=100)) == 60_000
+
+
 def test_a_zip_archive_of_unknown_length_is_told(shelf: Any) -> None:
     _, connector = shelf(PACKED["zip"] + bytes(100_000), {"names_total": False})
     with pytest.raises(SchemaError, match="does not say how long the zip archive is"):

@@ -14,7 +14,8 @@ from connectors import exact_json
 from connectors.base import Connector, Deletes, Page
 from connectors.errors import CursorExpired, SchemaError, TransientError
 from sandbox.hubspot_door import Rules
-from sandbox.hubspot_records import ASSOCIATIONS, object_id
+from sandbox.hubspot_ids import object_id
+from sandbox.hubspot_records import ASSOCIATIONS
 from sandbox.messages import Answer, Request, json_answer
 from tests.connectors.auth.conftest import NOON, Clock
 from tests.connectors.hubspot.conftest import PLENTY, Account, fetch, gone, ids, read, serving

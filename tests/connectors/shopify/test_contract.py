@@ -11,6 +11,7 @@ import sandbox
 from sandbox.shopify_doors import CLIENT_ID, CLIENT_SECRET
 from sandbox.simulators import Offer, all_simulators
 from tests.connectors.contract import test_contract as contract
+from tests.connectors.contract import test_streams as streams
 from tests.connectors.contract.conftest import FEW
 from tests.connectors.contract.rooms import room
 
@@ -77,14 +78,14 @@ def test_the_streams_are_those_tested_here(outside: sandbox.SandboxClient) -> No
 @pytest.mark.parametrize(
     "check",
     [
-        contract.test_a_stream_has_records_with_ids_of_their_own,
-        contract.test_every_record_refines,
-        contract.test_refining_keeps_the_id_and_the_time,
-        contract.test_two_full_passes_give_identical_rows,
-        contract.test_an_interrupted_pass_resumes_equal,
-        contract.test_no_cursor_comes_twice,
-        contract.test_a_window_leaves_nothing_out,
-        contract.test_a_page_may_be_asked_to_hold_more_than_the_provider_gives,
+        streams.test_a_stream_has_records_with_ids_of_their_own,
+        streams.test_every_record_refines,
+        streams.test_refining_keeps_the_id_and_the_time,
+        streams.test_two_full_passes_give_identical_rows,
+        streams.test_an_interrupted_pass_resumes_equal,
+        streams.test_no_cursor_comes_twice,
+        streams.test_a_window_leaves_nothing_out,
+        streams.test_a_page_may_be_asked_to_hold_more_than_the_provider_gives,
     ],
     ids=lambda check: str(check.__name__).removeprefix("test_"),
 )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 from pytest_httpserver import HTTPServer
 
 from connectors import connect
-from connectors.base import Access, Connector, FetchRequest
+from connectors.base import Access, Connector, FetchRequest, Json
 from connectors.errors import AuthenticationError, ConfigError, MissingScope, RateLimited, TransientError
 from connectors.http import RefusedRequest
-from sandbox import running
-from tests.connectors.stripe.conftest import NOW, Clock, Opened
+from connectors.providers.stripe.calls import without_client_secrets
+from sandbox import SandboxClient, running
+from sandbox.stripe_money import CLIENT_SECRET
+from tests.connectors.stripe.conftest import KEY, NOW, Clock, Opened, read
 
 RESTRICTED = "rk_test_sandbox_customers"
 
@@ -65,6 +68,50 @@ def test_permissions_needed_are_those_that_refusals_name(name: str, opened: Open
     with pytest.raises(MissingScope) as refusal:
         first(connector, name)
     assert set(refusal.value.needed) <= set(connector.stream(name).scopes)
+
+
+def intents(opened: Opened, state: Json | None = None) -> list[bytes]:
+    return [record.body for record in read(opened(), "payment_intents", state).records]
+
+
+def test_secrets_with_which_to_pay_are_not_let_in(opened: Opened, world: SandboxClient, clock: Clock) -> None:
+    # Stripe shows them to whoever reads payment intents: in its lists, in its events, in broken records.
+    url = f"{world.url}/stripe/v1/payment_intents?limit=1"
+    shown = requests.get(url, auth=(KEY, ""), timeout=10).json()["data"][0]
+    assert shown["client_secret"] == CLIENT_SECRET
+
+    state = read(opened(), "payment_intents").state
+    listed = intents(opened)
+    clock.wind(600)
+    world.change("stripe.payment_intents", share=0.2, spoil=9)
+    clock.wind(600)
+    told = [*intents(opened, state), *intents(opened)]
+    assert len(listed) > len(told) - len(listed) > 9
+    for body in (*listed, *told):
+        assert CLIENT_SECRET.encode() not in body
+        assert b"[secret]" in body
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            rb'{"client_secret" : "pi_1_secret_\"quoted\"", "id": "pi_1"}',
+            rb'{"client_secret" : "[secret]", "id": "pi_1"}',
+        ),
+        (
+            rb'{"confirmation_secret":{"client_secret":"a","type":"b"}}',
+            rb'{"confirmation_secret":{"client_secret":"[secret]","type":"b"}}',
+        ),
+        (
+            rb'{"client_secret":null,"note":"client_secret"}',
+            rb'{"client_secret":null,"note":"client_secret"}',
+        ),
+        (rb'{"note":"\"client_secret\":\"said\""}', rb'{"note":"\"client_secret\":\"said\""}'),
+    ],
+)
+def test_nothing_but_the_secret_is_changed(sent: bytes, kept: bytes) -> None:
+    assert without_client_secrets(sent) == kept
 
 
 def test_a_connected_account_is_named_with_every_call(opened: Opened) -> None:
