@@ -84,7 +84,7 @@ class Bench:
         return self._worlds[records]
 
     @contextmanager
-    def running(self, case: str, *, concurrency: int = 2) -> Iterator[Running]:
+    def running(self, case: str, *, concurrency: int | None = None) -> Iterator[Running]:
         """Our processes, up for a case; what they took of memory is kept."""
         template = self.schema.database.name
         with Running(self.folder, template=template, concurrency=concurrency) as running:

@@ -25,6 +25,7 @@ from tests.story.redis import PrivateRedis
 WARM_UP = "warm-up"
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
+PROCFILE_CONCURRENCY = "--concurrency 4"
 # An idle connection of a worker tells PostgreSQL's counters within ten seconds what it wrote.
 STATISTICS_SECONDS = 11.0
 WRITTEN = """
@@ -139,7 +140,8 @@ class Running(Installation):
 
     memory: Sampler
 
-    def __init__(self, folder: Path, *, template: str, concurrency: int) -> None:
+    def __init__(self, folder: Path, *, template: str, concurrency: int | None = None) -> None:
+        """Take the number of the worker's processes if it is not to be the Procfile's."""
         self._folder = folder
         self._concurrency = concurrency
         self._redis = PrivateRedis(folder)
@@ -174,7 +176,9 @@ class Running(Installation):
     def _start(self) -> None:
         self._redis.start()
         lines: dict[str, Any] = parse_procfile((PROJECT / "Procfile").read_text()).processes
-        worker = _replaced(lines["worker"], "--concurrency 2", f"--concurrency {self._concurrency}")
+        worker = lines["worker"]
+        if self._concurrency is not None:
+            worker = _replaced(worker, PROCFILE_CONCURRENCY, f"--concurrency {self._concurrency}")
         beat = _replaced(lines["beat"], ".local/beat-schedule", str(self._folder / "beat-schedule"))
         for name, line in (("web", lines["web"]), ("beat", beat), ("worker", worker)):
             log = self._folder / f"{name}.log"

@@ -29,7 +29,7 @@ from ingest.checkpoints import NewPage, Standing
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
 from ingest.models import CollectionJob, Page
-from ingest.reading import Progress, Read, Reader
+from ingest.reading import Ahead, Progress, Read, Reader
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +61,12 @@ class _Turn:
 
     def is_over(self) -> bool:
         """Tell whether no further page is to be asked for; once over, it stays so."""
-        self._is_over = (
-            self._is_over or self._now() >= self._until or stopping.is_asked() or self._makes_way()
-        )
+        self._is_over = self.is_out_of_time() or self._makes_way()
         return self._is_over
+
+    def is_out_of_time(self) -> bool:
+        """Tell the same without a look at who waits, which is for the worker's own thread."""
+        return self._is_over or self._now() >= self._until or stopping.is_asked()
 
     def _makes_way(self) -> bool:
         # With nothing landed it would come back as it went, and again, as long as the others wait.
@@ -72,6 +74,27 @@ class _Turn:
             return False
         self._look_at = time.monotonic() + settings.SHARE_SECONDS  # fast sources have many pages a second
         return jobs.anyone_waits(now=self._now())
+
+
+class _Pace:
+    """When the next page is to be asked for, by how long pages took to come and to land."""
+
+    def __init__(self, job: CollectionJob, turn: _Turn) -> None:
+        self._job = job
+        self._turn = turn
+        self._landings: deque[float] = deque(maxlen=LANDINGS_REMEMBERED)
+        self.standing = _standing(job)
+
+    def note_landing(self, seconds: float, standing: Standing) -> None:
+        self._landings.append(seconds)
+        self.standing = standing
+
+    def ahead_of(self, read: Read) -> Ahead | None:
+        """Return what to ask for while this page lands; called while nothing else lands."""
+        after = _seconds_before_asking_ahead(read, self._landings, self.standing)
+        if after is None or self._turn.is_out_of_time():
+            return None
+        return Ahead(_request(self._job, read.page.next_cursor), after)
 
 
 def fetch_slice(
@@ -131,17 +154,13 @@ def _fetch_pages(
         offered = _offered(connector, job)
         if _lay_still(job, offered, now()):
             _land_overlap(job, lease, connector, offered)
-        reader = Reader(connector, offered, progress)
-        standing = _standing(job)
-        landings: deque[float] = deque(maxlen=LANDINGS_REMEMBERED)
-        while _may_go_on(lease, standing, has_time=reader.has_asked_ahead or not turn.is_over()):
+        pace = _Pace(job, turn)
+        reader = Reader(connector, offered, progress, pace.ahead_of)
+        while _may_go_on(lease, pace.standing, has_time=not turn.is_over() or reader.has_asked_ahead):
             read = reader.read(_request(job, job.cursor))
-            after = _seconds_before_asking_ahead(read, landings, standing)
-            if after is not None and not turn.is_over():
-                reader.ask_ahead(_request(job, read.page.next_cursor), after=after)
             started = time.monotonic()
             page, standing = _land(job, lease, read, offered)
-            landings.append(time.monotonic() - started)
+            pace.note_landing(time.monotonic() - started, standing)
             landed.pages += 1
             if page.state == Page.State.LANDED:
                 after_landing(standing.pages_waiting - 1)

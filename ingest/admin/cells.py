@@ -25,11 +25,12 @@ def utc(moment: datetime | None) -> str:
 
 
 def moment(moment: datetime | None) -> str:
-    """Return date and time below each other, for narrow columns that say UTC above."""
+    """Return date and time below each other, for narrow columns below a title that says UTC."""
     if moment is None:
         return EMPTY
-    day, time, _ = utc(moment).split()
-    return format_html('<span class="sync-moment">{}<br>{}</span>', day, time)
+    shown = utc(moment)
+    day, time, _ = shown.split()
+    return format_html('<span class="sync-moment" title="{}">{}<br>{}</span>', shown, day, time)
 
 
 def span(length: timedelta | None) -> str:

@@ -15,7 +15,7 @@ from ingest import fetching, landing
 from ingest.checkpoints import Standing
 from ingest.leases import Lease
 from ingest.models import CollectionJob, GenericRecord, SourceStream
-from ingest.reading import Progress, Read, Reader
+from ingest.reading import Ahead, Progress, Read, Reader
 from tests.conftest import finish
 from tests.ingest.steps import start
 from tests.scripted import Script, ScriptedConnector, record
@@ -109,35 +109,112 @@ def test_a_cancelled_run_lands_nothing_that_was_asked_ahead(
     assert (job.status, job.pages_landed) == ("CANCELLED", 1)
 
 
+class Planned:
+    """A reader that is to ask ahead as told, once each."""
+
+    def __init__(self, *plans: Ahead) -> None:
+        self._plans = list(plans)
+        self.planners: list[str] = []
+        connector = ScriptedConnector(config=Config(), credentials=NoCredentials(), access=Access())
+        self.reader = Reader(connector, connector.stream("records"), Progress(Lease(0, 0)), self._plan)
+
+    def ids(self, cursor: str | None) -> list[str]:
+        return [one.external_id for one in self.reader.read(FetchRequest(cursor=cursor)).page.records]
+
+    def _plan(self, read: Read) -> Ahead | None:
+        self.planners.append(threading.current_thread().name)
+        return self._plans.pop(0) if self._plans else None
+
+
 @pytest.fixture
-def reader(script: Script) -> Iterator[Reader]:
-    script.says("records", [record("0")], [record("1")])
-    connector = ScriptedConnector(config=Config(), credentials=NoCredentials(), access=Access())
-    reader = Reader(connector, connector.stream("records"), Progress(Lease(0, 0)))
-    yield reader
-    reader.close()
+def planned(script: Script) -> Iterator[Callable[..., Planned]]:
+    script.says("records", *([record(str(n))] for n in range(4)))
+    made: list[Planned] = []
+
+    def plan(*plans: Ahead) -> Planned:
+        made.append(Planned(*plans))
+        return made[-1]
+
+    yield plan
+    for one in made:
+        one.reader.close()
+
+
+def asked(script: Script) -> list[str | None]:
+    return [request.cursor for _, request in script.requests]
 
 
 @pytest.mark.timeout(60)
-def test_a_page_to_be_asked_for_later_is_asked_for_at_once_when_it_is_waited_for(reader: Reader) -> None:
-    reader.ask_ahead(FetchRequest(cursor="1"), after=600)
+def test_a_page_to_be_asked_for_later_is_asked_for_at_once_when_it_is_waited_for(
+    planned: Callable[..., Planned],
+) -> None:
+    late = planned(Ahead(FetchRequest(cursor="1"), 600))
 
-    assert [one.external_id for one in reader.read(FetchRequest(cursor="1")).page.records] == ["1"]
+    assert (late.ids(None), late.ids("1")) == (["0"], ["1"])
 
 
 @pytest.mark.timeout(60)
 def test_a_page_to_be_asked_for_later_is_never_asked_for_once_the_reader_is_closed(
-    script: Script, reader: Reader
+    script: Script, planned: Callable[..., Planned]
 ) -> None:
     before = set(threading.enumerate())
-    reader.ask_ahead(FetchRequest(cursor="1"), after=600)
+    late = planned(Ahead(FetchRequest(cursor="1"), 600))
+    late.ids(None)
     asking = set(threading.enumerate()) - before
 
-    reader.close()
+    late.reader.close()
     for thread in asking:
         thread.join()
 
-    assert (len(asking), script.requests) == (1, [])
+    assert (len(asking), asked(script)) == (1, [None])
+
+
+@pytest.mark.timeout(60)
+def test_after_a_page_that_was_waited_for_the_next_is_asked_for_by_the_thread_that_heard_it(
+    script: Script, planned: Callable[..., Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = planned(Ahead(FetchRequest(cursor="1"), 0), Ahead(FetchRequest(cursor="2"), 0))
+
+    def answer() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            assert ahead.reader._is_awaited.wait(30)
+
+    monkeypatch.setattr(ScriptedConnector, "on_fetch", staticmethod(answer))
+    ahead.ids(None)
+
+    assert ahead.ids("1") == ["1"]
+    assert ahead.reader.has_asked_ahead
+    assert ahead.ids("2") == ["2"]
+    assert asked(script) == [None, "1", "2"]
+    assert [name.startswith("ahead") for name in ahead.planners[:2]] == [False, True]
+
+
+@pytest.mark.timeout(60)
+def test_a_page_that_has_come_while_another_lands_is_not_followed_by_a_third(
+    script: Script, planned: Callable[..., Planned]
+) -> None:
+    ahead = planned(Ahead(FetchRequest(cursor="1"), 0), Ahead(FetchRequest(cursor="2"), 0))
+    ahead.ids(None)
+    while len(script.requests) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)  # the thread has had time to go on, if it would
+
+    assert asked(script) == [None, "1"]
+    assert ahead.ids("1") == ["1"]
+
+
+def test_bytes_heard_by_another_thread_never_renew_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewals: list[Lease] = []
+    monkeypatch.setattr("ingest.reading.RENEW_EVERY", -1.0)
+    monkeypatch.setattr("ingest.leases.renew", renewals.append)
+    progress = Progress(Lease(0, 0))
+
+    other = threading.Thread(target=progress)
+    other.start()
+    other.join()
+    assert renewals == []
+    progress()
+    assert len(renewals) == 1
 
 
 def before_asking(answer: float, *landings: float, waiting: int = 0) -> float | None:
