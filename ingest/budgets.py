@@ -31,6 +31,9 @@ from ingest.models import RateBudget
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds a worker waits for its turn before it lets another job have its time
+# Of a fast limit that is far from used up a few calls are paid for at once: as many as come back in this time.
+AHEAD = 0.02
+KEPT_AHEAD = 0.25  # seconds; by then others may have been told to wait
 NOTED_EVERY = 5.0
 DAY = 86_400
 REDIS_TIMEOUT = 0.5
@@ -81,6 +84,8 @@ class SharedBudget:
         #: How the bucket stood after the last call, and when that was asked for at the latest.
         self._state: State | None = None
         self._asked_at = 0.0
+        #: Units that are paid for and not spent yet.
+        self._ahead = 0.0
         #: The limit and the rate the provider told last.
         self._told: tuple[float | None, float | None] = None, None
 
@@ -90,7 +95,11 @@ class SharedBudget:
 
         :raises RateLimited: if they will not be there by then; it says when
         """
-        until = time.monotonic() + PATIENCE
+        now = time.monotonic()
+        if self._ahead >= cost and now - self._asked_at < KEPT_AHEAD:
+            self._ahead -= cost
+            return
+        until = now + PATIENCE
         while True:
             wait, reason = self._ask(cost)
             if wait <= 0:
@@ -113,6 +122,7 @@ class SharedBudget:
         is_news = available == 0 or daily_left is not None or (limit, rate) != self._told
         if not is_news and (available is None or available >= self._most()):
             return
+        self._ahead = 0.0
         if self._run("observe", available, limit, reset_after, daily_left, rate) is not None:
             self._told = limit, rate
         elif reset_after:
@@ -126,10 +136,19 @@ class SharedBudget:
         return min(state.burst, state.available + (time.monotonic() - self._asked_at) * state.rate)
 
     def _ask(self, cost: float) -> tuple[float, str]:
-        state = self._run("take", cost, int(self._is_urgent))
+        ahead = self._worth_having(cost)
+        state = self._run("take", cost + ahead, int(self._is_urgent))
         if state is None:
             return _local(self._key, self._policy).take(cost), "bucket"
+        self._ahead = 0.0 if state.wait else ahead
         return state.wait, state.reason
+
+    def _worth_having(self, cost: float) -> float:
+        """Return how many units to take for the next calls. Of a day's quota none: they may never be spent."""
+        state = self._state
+        if state is None or state.available < state.burst / 2 or self._policy.daily:
+            return 0.0
+        return min(state.rate * AHEAD, state.burst / 8) // max(cost, 1.0) * cost
 
     def _run(self, verb: str, *values: float | None) -> State | None:
         """Return how the bucket stands after the verb; None without Redis."""

@@ -85,7 +85,7 @@ class World:
         if answer is None:
             answer = self._routed(replace(request, twists=faults.twists(drawn)))
         answer.delay_seconds = self._latency_seconds + faults.delay_seconds(drawn)
-        answer.damage = faults.damage(drawn)
+        answer.damage = faults.damage(drawn) or answer.damage
         if request.method == "HEAD" or (answer.damage and answer.damage.is_loss):
             answer.served = None
         self._ledger.note(answer, tuple(fault.kind for fault in ordered), lie and lie.kind)

@@ -179,7 +179,7 @@ class OAuthToken:
         minutes = round((token.expires_at - self._now()).total_seconds() / 60)
         if minutes < 0:
             return f"stale: it ended {-minutes} min ago, at {token.expires_at:%Y-%m-%d %H:%M} UTC"
-        return f"good for {minutes} min more, by what the provider said"
+        return f"good until {token.expires_at:%Y-%m-%d %H:%M} UTC, by what the provider said"
 
     def fresh_shown(self) -> str:
         """

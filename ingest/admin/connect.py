@@ -212,7 +212,10 @@ def _token_shown(source: Source) -> tuple[bool, list[tuple[str, object]]]:
     is_over = held.expires_at is not None and held.expires_at < timezone.now()
     return True, [
         ("Token", f"…{held.access[-4:]}" if len(held.access) >= 16 else "held"),
-        ("Good until", f"{cells.utc(held.expires_at)}{OVER if is_over else ''}" if held.expires_at else NO_END),
+        (
+            "Good until",
+            f"{cells.utc(held.expires_at)}{OVER if is_over else ''}" if held.expires_at else NO_END,
+        ),
         ("Scopes", ", ".join(held.scopes) or "none named"),
         ("Renewed", f"{cells.utc(row.renewed_at)}, {cells.plural(row.renewals, 'time')} in all"),
     ]

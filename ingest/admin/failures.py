@@ -9,6 +9,7 @@ from ingest.admin.base import Panel, table
 from ingest.models import CollectionJob, Source
 
 WRONG = (CollectionJob.Status.FAILED, CollectionJob.Status.QUARANTINED, CollectionJob.Status.PARTIAL)
+SHOWN = 12
 TOLD = 600
 
 
@@ -24,11 +25,16 @@ def panels(source: Source) -> list[Panel]:
     latest = [pk for pk in streams.values_list("latest", flat=True) if pk is not None]
     wrong = CollectionJob.objects.filter(pk__in=latest, status__in=WRONG).exclude(error="")
     jobs = wrong.select_related("stream").order_by("stream__name")
-    rows = [_row(job) for job in jobs.defer("cursor", "stream_state", "stream__state")]
-    if not rows:
+    found = list(jobs.defer("cursor", "stream_state", "stream__state"))
+    if not found:
         return []
-    headers = ("Stream", "Latest run", "Came to", "Why, and what to do")
-    return [table("Latest runs that went wrong", headers=headers, rows=rows, ends_in_text=True)]
+    # The same is wrong with most of them: what to do about it is told once.
+    advised = " ".join(dict.fromkeys(advice.what_to_do(job.error_type) for job in found))
+    more = f" {len(found) - SHOWN} more streams are in the list of jobs." if len(found) > SHOWN else ""
+    headers = ("Stream", "Latest run", "Came to", "Why")
+    rows = [_row(job) for job in found[:SHOWN]]
+    told = f"What to do: {advised}{more}"
+    return [table("Latest runs that went wrong", headers=headers, rows=rows, more=told, ends_in_text=True)]
 
 
 def _row(job: CollectionJob) -> tuple[object, ...]:
@@ -36,5 +42,5 @@ def _row(job: CollectionJob) -> tuple[object, ...]:
         job.stream.name,
         cells.change_link(CollectionJob, job.pk, f"job {job.pk}"),
         cells.label(job.get_status_display(), progress.COLOURS[job.status]),
-        f"{job.error[:TOLD]} {advice.what_to_do(job.error_type)}",
+        job.error[:TOLD],
     )

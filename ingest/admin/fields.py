@@ -55,7 +55,7 @@ class FieldChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Sample")
     def sample_shown(self, change: FieldChange) -> str:
-        return cells.short(change.sample)
+        return cells.short(change.sample, 40)
 
     @admin.display(description="Noted")
     def seen(self, change: FieldChange) -> str:

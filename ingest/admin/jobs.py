@@ -82,8 +82,6 @@ class CollectionJobAdmin(ReadOnlyAdmin):
         "dead_letters_link",
         "started",
         _moving("duration", "Duration"),
-        # Last, as it is the widest.
-        _moving("error", "Error"),
     )
     list_filter = (
         SourceFilter,
@@ -121,18 +119,18 @@ class CollectionJobAdmin(ReadOnlyAdmin):
     @admin.display(description="Source / stream")
     def where(self, job: CollectionJob) -> SafeString:
         where = cells.change_link(Source, job.source_id, f"{job.source.name} / {job.stream.name}")
-        if job.mode == CollectionJob.Mode.INCREMENTAL:
-            return where
-        return format_html("{} {}", where, cells.label(job.mode, "grey"))
+        mode = "" if job.mode == CollectionJob.Mode.INCREMENTAL else cells.label(job.mode, "grey")
+        # Below it, as a column of its own would push others out of the window.
+        return format_html("{} {} {}", where, mode, progress.part(job, "error", now=timezone.now()))
 
     @admin.display(description="Dead letters")
     def dead_letters_link(self, job: CollectionJob) -> str:
         shown = progress.part(job, "failed", now=timezone.now())
         return _letters_link(job, shown) if job.failed else shown
 
-    @admin.display(description="Started")
+    @admin.display(description="Started (UTC)")
     def started(self, job: CollectionJob) -> str:
-        return cells.utc(job.started_at)
+        return cells.moment(job.started_at)
 
     # The detail page
 

@@ -115,7 +115,9 @@ def _duration(job: CollectionJob, now: datetime) -> str:
 
 
 def _error(job: CollectionJob, now: datetime) -> str:
-    return cells.short(job.error, 30)
+    return (
+        format_html('<small class="sync-below">{}</small>', cells.short(job.error, 45)) if job.error else ""
+    )
 
 
 def _counters(job: CollectionJob, now: datetime) -> str:

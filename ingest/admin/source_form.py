@@ -70,7 +70,10 @@ class SourceForm(forms.ModelForm):
         names.setdefault(self.instance.connector, self.instance.connector)
         if "connector" in self.fields:
             connector: Any = self.fields["connector"]
-            connector.choices = [("", "Choose what it reads"), *((name, names[name]) for name in names if name)]
+            connector.choices = [
+                ("", "Choose what it reads"),
+                *((name, names[name]) for name in names if name),
+            ]
         is_new = "connector" in self.fields
         shown = all_connectors() if is_new else [self.instance.connector]
         self.fields["config"].help_text = guide.of_settings(*shown, is_new=is_new)
@@ -104,4 +107,3 @@ class SourceForm(forms.ModelForm):
         except ConfigError as error:
             is_secret = "credentials" in str(error)
             self.add_error("new_credentials" if is_secret else "config", str(error))
-

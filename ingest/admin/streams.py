@@ -28,7 +28,9 @@ class StreamForm(forms.ModelForm):
         if "mode" in self.fields:
             mode: Any = self.fields["mode"]
             # What stands before the colon; the column has no room for more.
-            mode.choices = [(value, str(label).partition(":")[0]) for value, label in SourceStream.Mode.choices]
+            mode.choices = [
+                (value, str(label).partition(":")[0]) for value, label in SourceStream.Mode.choices
+            ]
 
     def clean_schedule(self) -> str:
         """:raises ValidationError: if the text is no schedule"""

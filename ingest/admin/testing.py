@@ -61,5 +61,7 @@ def _tell(request: HttpRequest, source: Source, checks: list[Check]) -> None:
         messages.success(request, f"{source.name}: the connection works; {steps} in {seconds:.2f} s.")
         return
     told = f"{source.name}: {failed[0].name}: {failed[0].told}"
-    more = f" {len(failed)} of {len(checks)} steps failed; the source's page lists them." if failed[1:] else ""
+    more = (
+        f" {len(failed)} of {len(checks)} steps failed; the source's page lists them." if failed[1:] else ""
+    )
     messages.error(request, f"{told}{more}")

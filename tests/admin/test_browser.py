@@ -146,4 +146,9 @@ def test_nothing_is_loaded_from_elsewhere(window: Page, live_server: LiveServer)
 
 def addresses(shop: Shop) -> list[str]:
     add = reverse("admin:ingest_source_add")
-    return ["/admin/", add, *(list_of(model) for model in our_models()), *(detail_of(row) for row in shop.rows)]
+    return [
+        "/admin/",
+        add,
+        *(list_of(model) for model in our_models()),
+        *(detail_of(row) for row in shop.rows),
+    ]

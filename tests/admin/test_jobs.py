@@ -194,6 +194,17 @@ def test_the_dashboard_shows_only_what_one_may_see(shop: Shop, nobody: Client) -
     assert "Ask an administrator" in page
 
 
+def test_a_partial_run_without_an_error_says_what_to_do(shop: Shop, boss: Client) -> None:
+    CollectionJob.objects.filter(pk=shop.failed.pk).update(status="PARTIAL", error="", error_type="")
+    page = boss.get(detail_of(shop.failed)).content.decode()
+    assert "Look at the dead letters of this run" in page
+
+
+def test_the_error_of_a_run_is_in_the_list_below_its_stream(shop: Shop, boss: Client) -> None:
+    page = boss.get(list_of(CollectionJob)).content.decode()
+    assert '<small class="sync-below"><span title="The provider answered 401' in page
+
+
 def test_bars_of_the_chart_add_up(db: None) -> None:
     day = date(2026, 11, 1)
     chart = stacked_days(

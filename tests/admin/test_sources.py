@@ -280,7 +280,8 @@ def test_the_page_says_which_streams_went_wrong_and_what_to_do(shop: Shop, boss:
     page = boss.get(detail_of(shop.source)).content.decode()
     assert "Latest runs that went wrong" in page
     assert f"job {shop.failed.pk}</a>" in page
-    assert "the token was revoked. On the source&#x27;s page, Test connection says what is wrong." in page
+    assert "the token was revoked." in page
+    assert "What to do: Test connection on the page of the source says what is wrong." in page
 
 
 def test_the_page_is_silent_about_a_failure_that_is_over(shop: Shop, boss: Client) -> None:

@@ -14,7 +14,7 @@ from sandbox.reporting import PATH, DeskRules, ReportDesk
 
 KEY = "office-key"
 SHORTEST, LONGEST = 1.0, 6.0
-FAILED_SHARE, GONE_SHARE, CUT_SHARE = 0.12, 0.1, 0.1
+FAILED_SHARE, GONE_SHARE, CUT_SHARE = 0.2, 0.15, 0.15
 
 
 class Fate(msgspec.Struct, kw_only=True):

@@ -13,9 +13,9 @@ from sandbox.messages import Answer, Request
 from sandbox.oauth import OAuthServer
 from sandbox.oauth_rules import Client, Rules
 
-#: So that a few minutes see as many renewals as a day of hourly tokens.
-ACCESS_SECONDS = 10.0
-LOST_SHARE = 0.08
+#: So that a minute sees as many renewals as a day of hourly tokens.
+ACCESS_SECONDS = 5.0
+LOST_SHARE = 0.15
 
 
 class Use(msgspec.Struct, kw_only=True):

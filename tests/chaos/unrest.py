@@ -19,6 +19,9 @@ AMOUNTS = "--customers 300 --products 150 --orders 600 --items 250 --latency-ms 
 #: Full every time; the others fetch what changed since the watermark.
 FULL = ("customers", "page", "next", "report")
 SCHEDULES = ("every 10s", "every 15s", "every 20s")
+#: Often enough to want more calls than are allowed, and a new token each time.
+STRICT = "every 5s"
+STRICT_PAGE_SIZE = 10
 
 
 class Told(NamedTuple):
@@ -40,11 +43,11 @@ def lay_out_sources(world: SandboxClient, strict_world: StrictClient) -> dict[So
         **{stream: Told(world, name) for stream, name in shops.datasets_of(shop, songs).items()},
         **{
             stream: Told(strict_world, name)
-            for stream, name in accounts.lay_out_strict(strict_world, page_size=PAGE_SIZE).items()
+            for stream, name in accounts.lay_out_strict(strict_world, page_size=STRICT_PAGE_SIZE).items()
         },
     }
-    for number, stream in enumerate(told):
-        stream.schedule = SCHEDULES[number % len(SCHEDULES)]
+    for number, (stream, teller) in enumerate(told.items()):
+        stream.schedule = STRICT if teller.world is strict_world else SCHEDULES[number % len(SCHEDULES)]
         stream.mode = SourceStream.Mode.FULL if stream.name in FULL else SourceStream.Mode.INCREMENTAL
         stream.save(update_fields=["schedule", "mode"])
     return told

@@ -151,6 +151,15 @@ def test_less_than_we_thought_is_believed(source_id: int) -> None:
     assert takes(budget) == 3
 
 
+def test_each_time_it_is_less_it_is_believed(source_id: int) -> None:
+    budget = Budgets(source_id)(SLOW)
+    budget.take()
+    for available in (9, 8, 10, 3):
+        budget.observe(available=available, limit=10)
+
+    assert takes(budget) == 1
+
+
 def test_more_than_we_thought_is_not_as_calls_are_on_their_way(source_id: int) -> None:
     budget = Budgets(source_id)(SLOW)
     takes(budget)
@@ -182,6 +191,52 @@ def test_all_wait_when_one_was_asked_to(source_id: int) -> None:
         Budgets(source_id)(SLOW).take()
 
     assert refusal.value.retry_after == pytest.approx(30, abs=1)
+
+
+# Of a fast limit a few calls are paid for at once
+
+FAST = BudgetPolicy(name="fast", rate=100.0, burst=40.0, reserve=0.0)
+
+
+@pytest.fixture
+def paid_ahead(source_id: int, monkeypatch: pytest.MonkeyPatch) -> SharedBudget:
+    """A worker that has called twice and has paid for two calls more."""
+    monkeypatch.setattr(budgets, "KEPT_AHEAD", 60.0)
+    budget = Budgets(source_id)(FAST)
+    budget.take()
+    budget.take()
+    return budget
+
+
+def test_calls_paid_ahead_need_no_redis(paid_ahead: SharedBudget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets._away, "until", time.monotonic() + 60)
+
+    assert takes(paid_ahead) == 2
+
+
+def test_calls_paid_ahead_are_not_made_once_the_provider_asks_us_to_wait(paid_ahead: SharedBudget) -> None:
+    paid_ahead.observe(available=0, reset_after=30)
+
+    assert takes(paid_ahead) == 0
+
+
+def test_calls_paid_ahead_are_given_up_after_a_while(
+    paid_ahead: SharedBudget, source_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may have been asked to wait by then."""
+    Budgets(source_id)(FAST).observe(available=0, reset_after=30)
+    monkeypatch.setattr(budgets, "KEPT_AHEAD", 0.0)
+
+    assert takes(paid_ahead) == 0
+
+
+def test_of_what_is_nearly_used_up_nothing_is_paid_ahead(source_id: int) -> None:
+    budget = Budgets(source_id)(FAST)
+    budget.take()
+    budget.observe(available=2)
+    budget.take()
+
+    assert budget._ahead == 0.0
 
 
 # Row 63: the quota of the day

@@ -74,11 +74,15 @@ def _listing(world: SandboxClient, paging: str) -> dict[str, Any]:
     }
 
 
+#: Of inventory items a shop shows those that its products name.
+_SHOWN_IN_PARTS = {"inventory_items": "items_of_products"}
+
+
 def datasets_of(shop: Source | None, songs: Source | None) -> dict[SourceStream, str]:
     """Return the sandbox's name of each stream's data."""
     prefixes = ((shop, "shopify"), (songs, "api"))
     return {
-        stream: f"{prefix}.{stream.name}"
+        stream: f"{prefix}.{_SHOWN_IN_PARTS.get(stream.name, stream.name)}"
         for source, prefix in prefixes
         if source is not None
         for stream in source.streams.order_by("name")

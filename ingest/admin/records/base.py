@@ -19,9 +19,10 @@ from ingest.models import RawRecord, RefinedRecord, Source
 Column = Callable[[Any], Any]
 RELATED_SHOWN = 20
 #: Of every kind: shown as where it comes from, or our own affair.
-SHARED = frozenset(
-    "id source raw day previous_day deleted_at created_at synced_at source_updated_at".split()
-)
+SHARED = {
+    *("id", "source", "raw", "day", "previous_day"),
+    *("deleted_at", "created_at", "synced_at", "source_updated_at"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
