@@ -134,8 +134,8 @@ def _unlike_letters(stream: SourceStream, bad: Newest) -> Iterator[Difference]:
     letters = _pairs(_LETTERS, stream=stream.pk)
     where = f"{stream.source}/{stream.name} letters"
     for name, said in sorted(bad.items()):
-        digest = next((one for one in _fingerprints(name, said) if one in letters), None)
-        if digest is None:
+        digest = _fingerprint(name, said)
+        if digest not in letters:
             yield Difference("lost", where, f"{name} is bad ({said['bad']}) and has no open letter")
         elif _changed_at(letters[digest]) not in (None, _moment(said["updated_at"])):
             yield Difference("stale", where, f"the letter of {name} ({said['bad']}) holds another payload")
@@ -157,16 +157,11 @@ def _moment(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _fingerprints(name: str, said: Mapping[str, Any]) -> tuple[str, ...]:
-    """
-    Return by what a letter may tell its object again: the id where there is a usable one, else the body.
-
-    An id of several fields is known only where the body can be read.
-    """
-    body, by_id = str(said["sha256"]), hashlib.sha256(f"id {name}".encode()).hexdigest()
+def _fingerprint(name: str, said: Mapping[str, Any]) -> str:
+    """Return by what a letter tells its object again: the id where there is a usable one, else the body."""
     if said["bad"] in ID_DEFECTS:
-        return (body,)
-    return (by_id, body) if ":" in name else (by_id,)
+        return str(said["sha256"])
+    return hashlib.sha256(f"id {name}".encode()).hexdigest()
 
 
 def _pairs(sql: str, **parameters: Any) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Rest:
             params["updated_at_min"] = window_start(request.window_start)
         listing = RestListing(path=_LEVELS.path, key=_LEVELS.key, params=params, id_path=_LEVELS.id_path)
         page = self._of_parent(listing, request, cursor)
-        return Page(records=[_level(one) for one in page.records], next_cursor=page.next_cursor)
+        return Page(records=[_level(one, location.external_id) for one in page.records], next_cursor=page.next_cursor)
 
     def _of_parent(self, listing: RestListing, request: FetchRequest, cursor: str | None = None) -> Page:
         """Return children; none of a parent that is gone by now."""
@@ -201,9 +201,11 @@ def _item_ids(product: SourceRecord) -> Iterator[str]:
                 yield str(item)
 
 
-def _level(record: SourceRecord) -> SourceRecord:
+def _level(record: SourceRecord, asked_of: str) -> SourceRecord:
     if record.problem:
-        return record
+        # Two of one item that cannot be read, at two locations, are two.
+        item = record.external_id
+        return replace(record, external_id=level_id(item, asked_of)) if item else record
     location = walk(exact_json.loads(record.body), ("location_id",))
     if type(location) is not int:
         return replace(record, external_id="", problem="no location_id, which is part of its key")
