@@ -31,7 +31,7 @@ from ingest.models import RateBudget
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds a worker waits for its turn before it lets another job have its time
-# Of a fast limit that is far from used up a few calls are paid for at once: as many as come back in this time.
+# Of a fast limit that is far from used up calls are paid for ahead: what comes back in so many seconds.
 AHEAD = 0.02
 KEPT_AHEAD = 0.25  # seconds; by then others may have been told to wait
 NOTED_EVERY = 5.0
@@ -144,7 +144,7 @@ class SharedBudget:
         return state.wait, state.reason
 
     def _worth_having(self, cost: float) -> float:
-        """Return how many units to take for the next calls. Of a day's quota none: they may never be spent."""
+        """Return how many units to take for the next calls; of a day's quota none, as they may go unspent."""
         state = self._state
         if state is None or state.available < state.burst / 2 or self._policy.daily:
             return 0.0

@@ -1,8 +1,8 @@
 """
 Fields that come, go, or change their type: noted once per stream, with a sample, while the sync goes on.
 
-Looked at where payloads are decoded anyway, for about half a microsecond each: a record is compared as a whole
-with the shapes this worker knows, and taken apart only if its shape is new.
+Looked at where payloads are decoded anyway, for about half a microsecond each: a record is compared as a
+whole with the shapes this worker knows, and taken apart only if its shape is new.
 """
 
 from __future__ import annotations

@@ -135,8 +135,8 @@ DAMAGES = {
     "a revenue off": ("UPDATE metrics_dailyrevenue SET amount = amount + 1", "metrics: revenue"),
     "a revenue removed": ("DELETE FROM metrics_dailyrevenue", "metrics: revenue"),
     "a job not ended": (
-        "UPDATE ingest_collectionjob SET status = 'RUNNING' WHERE stream_id ="
-        " (SELECT min(id) FROM ingest_sourcestream) AND id = (SELECT min(id) FROM ingest_collectionjob)",
+        "UPDATE ingest_collectionjob SET status = 'RUNNING' WHERE id ="
+        " (SELECT min(id) FROM ingest_collectionjob)",
         "is still RUNNING",
     ),
     "a lease left": ("UPDATE ingest_collectionjob SET lease_until = now()", "has a lease until"),

@@ -18,6 +18,7 @@ FORK = multiprocessing.get_context("fork")
 #: Longer than the last of them needs to hear of the first one's failure, on a busy machine, too.
 QUIET = timedelta(minutes=5)
 LOCK_SECONDS = 60
+PATIENCE = 150.0
 
 
 def ask(source_id: int, is_warm: bool, barrier: Barrier, results: Any) -> None:
@@ -31,8 +32,8 @@ def ask(source_id: int, is_warm: bool, barrier: Barrier, results: Any) -> None:
     request = FetchRequest(page_size=5)
     if is_warm:
         connector.fetch(stream, request)
-    barrier.wait(60)  # all are ready
-    barrier.wait(60)  # go
+    barrier.wait(PATIENCE)  # all are ready
+    barrier.wait(PATIENCE)  # go
     try:
         results.put({"records": len(connector.fetch(stream, request).records)})
     except ConnectorError as error:
@@ -44,11 +45,11 @@ def main(source_id: int, count: int, is_warm: bool) -> None:
     workers = [FORK.Process(target=ask, args=(source_id, is_warm, barrier, results)) for _ in range(count)]
     for worker in workers:
         worker.start()
-    barrier.wait(60)
+    barrier.wait(PATIENCE)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    barrier.wait(60)
+    barrier.wait(PATIENCE)
     told = [results.get() for _ in workers]
     for worker in workers:
         worker.join()

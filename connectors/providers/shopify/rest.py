@@ -169,7 +169,9 @@ class Rest:
             params["updated_at_min"] = window_start(request.window_start)
         listing = RestListing(path=_LEVELS.path, key=_LEVELS.key, params=params, id_path=_LEVELS.id_path)
         page = self._of_parent(listing, request, cursor)
-        return Page(records=[_level(one, location.external_id) for one in page.records], next_cursor=page.next_cursor)
+        return Page(
+            records=[_level(one, location.external_id) for one in page.records], next_cursor=page.next_cursor
+        )
 
     def _of_parent(self, listing: RestListing, request: FetchRequest, cursor: str | None = None) -> Page:
         """Return children; none of a parent that is gone by now."""
