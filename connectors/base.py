@@ -247,7 +247,7 @@ class Connector:
         for stream in wanted:
             if "poll" not in stream.ways:
                 told = f"not tried: it is read by {' or '.join(stream.ways)} only, which would start one"
-                yield Check(name=f"stream: {stream.name}", seconds=0.0, is_ok=True, told=told)
+                yield Check(name=f"stream: {stream.name}", seconds=0.0, is_ok=True, told=told, is_taken=False)
                 continue
             data = checked(f"data: {stream.name}", partial(self._first_record, stream, bool(tokens)))
             yield data

@@ -19,6 +19,8 @@ class Check:
     told: str
     #: Nothing after this can succeed.
     is_final: bool = False
+    #: False where there was nothing to try, or no time left; `told` says which.
+    is_taken: bool = True
 
 
 def checked(name: str, step: Callable[[], str]) -> Check:

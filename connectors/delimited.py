@@ -16,7 +16,6 @@ from connectors.marks import byte_order_mark
 
 MAX_CELL_CHARACTERS = 1024 * 1024
 MAX_ROW_BYTES = 8 * 1024 * 1024
-EVIDENCE_BYTES = 200
 # Python keeps one limit for the whole program; the default of 131,072 refuses honest descriptions.
 csv.field_size_limit(MAX_CELL_CHARACTERS)
 
@@ -225,7 +224,6 @@ class RowReader:
             raise SchemaError(
                 f"line {line}, byte {offset} of the file: 0x{odd} is not {self.encoding} ({error.reason})."
                 " Set `encoding` to what the file is written in, for example cp1252 or utf-16.",
-                evidence=repr(raw[:EVIDENCE_BYTES]),
             ) from None
 
     def _move_on(self) -> None:
@@ -248,7 +246,6 @@ class RowReader:
             raise SchemaError(
                 f"Invalid row format at line {self._open_quote_line()}: the quote opened there is not closed"
                 f" before {within}. Close it, or check `quotechar`; the file may also be cut off.",
-                evidence="".join(self._taken)[:EVIDENCE_BYTES],
             )
         reason = f"a cell is longer than {MAX_CELL_CHARACTERS} characters" if is_too_long else str(error)
         return f"Invalid row format at line {self.line}: {reason}"

@@ -77,13 +77,9 @@ class RefusedRequest(ConfigError):
 
 
 class SchemaError(ConnectorError):
-    """The answer does not look as documented: stop and keep the evidence (a short excerpt)."""
+    """The answer does not look as documented: stop, and say where it differs."""
 
     error_type = "parsing"
-
-    def __init__(self, message: str, *, evidence: str = "") -> None:
-        super().__init__(message)
-        self.evidence = evidence
 
 
 class BadResponse(SchemaError):

@@ -6,7 +6,7 @@ import logging
 import ssl
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -25,7 +25,6 @@ from connectors.errors import (
     MissingScope,
     NeedsReconnect,
     RefusedRequest,
-    SchemaError,
     TransientError,
 )
 from connectors.redaction import Redactor, shown_url
@@ -34,6 +33,8 @@ from connectors.sockets import Guard, GuardedAdapter, Timeouts
 from connectors.urls import check_url, redirect_target
 
 __all__ = ["DEFAULT_MAX_BYTES", "Answer", "HttpSession", "RefusedRequest", "Timeouts", "token_session"]
+
+Told = TypeVar("Told", bound=ConnectorError)
 
 DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 MAX_REDIRECTS = 3
@@ -107,6 +108,13 @@ class HttpSession:
         """Leave one more secret out of all messages, such as a token we were just given."""
         self._redactor.add(secret)
 
+    def without_secrets(self, error: Told) -> Told:
+        """Return the error, our secrets left out of it: for what a room reads out of an answer."""
+        error.args = tuple(self._redactor.redact(str(one)) for one in error.args)
+        if isinstance(error, MissingScope):
+            error.needed = tuple(map(self._redactor.redact, error.needed))
+        return error
+
     def request(  # noqa: PLR0913
         self,
         method: str,
@@ -161,7 +169,12 @@ class HttpSession:
         headers, params = self._auth.headers(), self._auth.params()
         for secret in self._auth.secrets:
             self._redactor.add(secret)
-        return replace(call, headers={**headers, **call.headers}, params={**params, **call.params})
+        return replace(
+            call,
+            url=self._auth.address(call.url),
+            headers={**headers, **call.headers},
+            params={**params, **call.params},
+        )
 
     def _asked_again(self, call: _Call) -> Answer:
         try:
@@ -254,10 +267,8 @@ class HttpSession:
 
     def _told(self, error: ConnectorError, method: str, url: str) -> ConnectorError:
         """Return the error with the call it belongs to, and without secrets."""
-        error.args = (self._redactor.redact(f"{self._connector}: {method} {shown_url(url)}: {error}"),)
-        if isinstance(error, SchemaError):
-            error.evidence = self._redactor.redact(error.evidence)
-        return error
+        error.args = (f"{self._connector}: {method} {shown_url(url)}: {error}",)
+        return self.without_secrets(error)
 
 
 def token_session(*, connector: str, access: Access, secrets: Collection[str] = ()) -> HttpSession:

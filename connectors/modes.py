@@ -20,7 +20,8 @@ def checked_settings(model: type[Model], values: Json, what: str) -> Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(f"{what} is not usable: {_problems(error, model)}") from None
+        verb = "are" if issubclass(model, AuthMode) else "is"
+        raise ConfigError(f"{what} {verb} not usable: {_problems(error, model)}") from None
 
 
 def credentials_of(modes: Sequence[type[AuthMode]], values: Json, what: str) -> AuthMode:

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from connectors.base import FetchRequest, Page, SourceRecord
-from connectors.errors import TransientError
+from connectors.errors import CursorExpired, TransientError
 
 #: So many that long stretches of parents without children are soon over, so few that a page stays short.
 PARENTS_AT_ONCE = 50
@@ -55,6 +55,7 @@ class NestedListing:
         What was asked for before an error is kept: the error comes again with the next page if it lasts.
 
         :raises TransientError: if the first call may work later
+        :raises CursorExpired: if the parent to go on at is gone
         """
         place = _decoder.decode(request.cursor) if request.cursor else _Place()
         parents = self._parents(request, place.parents)
@@ -85,11 +86,19 @@ class NestedListing:
 
 
 def _found(parents: Page, place: _Place) -> tuple[int, str | None]:
-    """Return where to go on: at the parent that stood there, or at the first one if it is gone."""
+    """
+    Return where to go on: at the parent that stood there.
+
+    :raises CursorExpired: if it is gone: who stood before it is not known, and no page may come again
+    """
     ids = [parent.external_id for parent in parents.records]
     if not place.parent or ids[place.number : place.number + 1] == [place.parent]:
         return place.number, place.children
-    return (ids.index(place.parent), place.children) if place.parent in ids else (0, None)
+    if place.parent not in ids:
+        raise CursorExpired(
+            f"Parents moved while their children were read: {place.parent} is not on its page any more."
+        )
+    return ids.index(place.parent), place.children
 
 
 def _following(parents: Page, cursor: str | None, number: int, inside: str | None) -> str | None:

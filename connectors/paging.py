@@ -217,7 +217,7 @@ def same_host_url(here: str, found: str, base_url: str, secret_params: Collectio
         target = urlsplit(urljoin(here, found))
         is_ours = origin(target.geturl()) == origin(base_url)
     except ValueError:
-        raise SchemaError("the link to the next page is no URL", evidence=found[:500]) from None
+        raise SchemaError("the link to the next page is no URL") from None
     if not is_ours:
         elsewhere = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
         raise ConfigError(
@@ -244,7 +244,7 @@ def _text_at(envelope: Mapping[str, Any], path: str) -> str | None:
         return None
     if isinstance(value, str | int) and value is not True:
         return str(value)
-    raise SchemaError(f"the next cursor at {path!r} is neither text nor a number", evidence=repr(value)[:500])
+    raise SchemaError(f"the next cursor at {path!r} is neither text nor a number")
 
 
 def _after(seen: PageSeen, following: str | None) -> str | None:

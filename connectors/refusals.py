@@ -39,7 +39,7 @@ def refusal(status: int, headers: Mapping[str, str], *, body: bytes, said: str) 
     what, excerpt = f"answered {status} {_phrase(status)}", said[:_EXCERPT]
     told = f" (it said: {excerpt})" if excerpt else ""
     if status < 400:
-        return BadResponse(f"{what} where content was due{told}", evidence=excerpt)
+        return BadResponse(f"{what} where content was due{told}")
     if status in _PASSING or status >= 500:
         return _passing(status, f"{what}{told}", headers)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

@@ -113,26 +113,35 @@ class JsonLines:
             yield from file.lines()
             return
         family: list[bytes] = []
-        end = _NOWHERE
+        size, end = 0, _NOWHERE
         for line, after in file.lines():
             if family and not self._is_child(line):
                 yield self._assembled(family), end
-                family = []
+                family, size = [], 0
             family.append(line)
-            end = after
+            size, end = size + len(line), after
+            if size > MAX_DOCUMENT_BYTES:
+                raise SchemaError(
+                    f"{self.connector}: one object with its children is over {MAX_DOCUMENT_BYTES} bytes"
+                )
         if family:
             yield self._assembled(family), end
 
     def _is_child(self, line: bytes) -> bool:
-        with suppress(RecordError):
+        try:
             return bool(self.is_child and self.is_child(exact_json.loads(line)))
-        return False
+        except RecordError:
+            return True
 
     def _assembled(self, family: Sequence[bytes]) -> bytes:
-        with suppress(RecordError):
-            if self.assemble and len(family) > 1:
-                return exact_json.dumps(self.assemble([exact_json.loads(line) for line in family]))
-        return family[0]
+        """Return the object as one; all its lines if one cannot be read, so that they cannot either."""
+        if self.assemble is None or len(family) == 1:
+            return family[0]
+        try:
+            return exact_json.dumps(self.assemble([exact_json.loads(line) for line in family]))
+        except RecordError:
+            # Without the children that may have stood there it would land as if they were gone.
+            return b"\n".join(family)
 
     def _records(self, texts: Sequence[bytes]) -> Sequence[SourceRecord]:
         try:

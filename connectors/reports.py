@@ -8,6 +8,7 @@ raises NotReady, and the job comes back when it is time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,7 +18,15 @@ import msgspec
 from msgspec.structs import replace
 
 from connectors.base import MAX_ID_LENGTH, FetchRequest, Page
-from connectors.errors import NotReady, RefusedRequest, SchemaError, TransientError
+from connectors.errors import (
+    AuthenticationError,
+    MissingScope,
+    NeedsReconnect,
+    NotReady,
+    RefusedRequest,
+    SchemaError,
+    TransientError,
+)
 from connectors.http import HttpSession
 from connectors.report_rows import Layout, Placed, Spot
 
@@ -26,7 +35,7 @@ MAX_AGE = timedelta(hours=1)
 ATTEMPTS = 2
 _GONE = frozenset({404, 410})
 #: What a link answers that was good once.
-_ENDED = frozenset({400, 401, 403, 404, 410})
+_ENDED = frozenset({400, 403, 404, 410})
 _MARK = '{"report":'
 
 
@@ -73,7 +82,11 @@ _decoder = msgspec.json.Decoder(ReportPlace)
 
 def place_of(cursor: str | None) -> ReportPlace | None:
     """Return where a job stands that reads a report; None for cursors of any other kind."""
-    return _decoder.decode(cursor) if cursor and cursor.startswith(_MARK) else None
+    if cursor and cursor.startswith(_MARK):
+        # A provider's own may begin like that.
+        with suppress(msgspec.ValidationError, msgspec.DecodeError):
+            return _decoder.decode(cursor)
+    return None
 
 
 @dataclass(slots=True)
@@ -137,7 +150,7 @@ class ReportFlow:
     def _begun(self, request: FetchRequest) -> ReportPlace:
         report_id = self._start(request)
         if not report_id or len(report_id) > MAX_ID_LENGTH:
-            raise SchemaError("The provider started a report without a usable id.", evidence=report_id[:200])
+            raise SchemaError("The provider started a report without a usable id.")
         return ReportPlace(report=report_id, started=self._clock())
 
     def _begin_again(self, request: FetchRequest, place: ReportPlace, report: Report) -> Page:
@@ -180,8 +193,8 @@ class ReportFlow:
             return _Reading(place, iter(()), report.rows), report
         try:
             opened = self._layout.open(self._files, report.url, place.spot)
-        except RefusedRequest as error:
-            if error.status not in _ENDED:
+        except (RefusedRequest, AuthenticationError) as error:
+            if not _has_ended(error):
                 raise
             return None, Report(state=ReportState.EXPIRED, said=str(error))
         return _Reading(place, opened.rows, report.rows if opened.total is None else opened.total), report
@@ -190,8 +203,8 @@ class ReportFlow:
         """Read on, moving the reading along. :raises TransientError: if the link ended meanwhile"""
         try:
             placed = list(islice(reading.rows, size + 1))
-        except RefusedRequest as error:
-            if error.status not in _ENDED:
+        except (RefusedRequest, AuthenticationError) as error:
+            if not _has_ended(error):
                 raise
             raise TransientError(
                 f"{error}. The link ended while it was read; it is asked for anew."
@@ -206,6 +219,13 @@ class ReportFlow:
             next_cursor=_cursor(reading.place) if following else None,
             expected_total=reading.total,
         )
+
+
+def _has_ended(error: RefusedRequest | AuthenticationError) -> bool:
+    """Tell whether a link has ended. Where credentials go with it, the next call says if it is them."""
+    if isinstance(error, RefusedRequest):
+        return error.status in _ENDED
+    return not isinstance(error, NeedsReconnect | MissingScope)
 
 
 def _cursor(place: ReportPlace) -> str:

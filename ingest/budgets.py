@@ -35,7 +35,7 @@ PATIENCE = 2.0  # seconds a worker waits for its turn before it lets another job
 AHEAD = 0.02
 KEPT_AHEAD = 0.25  # seconds; by then others may have been told to wait
 NOTED_EVERY = 5.0
-DAY = 86_400
+DAY = 86_400  # seconds; nothing is waited for longer
 REDIS_TIMEOUT = 0.5
 REDIS_LEFT_ALONE = 5.0  # seconds after it did not answer
 
@@ -119,6 +119,10 @@ class SharedBudget:
         rate: float | None = None,
     ) -> None:
         """Correct the bucket by what the provider says, where that is news."""
+        # A moment in another unit than we know may be ages away.
+        reset_after = None if reset_after is None else min(reset_after, DAY)
+        # What gives nothing back would be waited for without end.
+        rate = rate if rate and rate > 0 else None
         is_news = available == 0 or daily_left is not None or (limit, rate) != self._told
         if not is_news and (available is None or available >= self._most()):
             return
@@ -170,7 +174,7 @@ class SharedBudget:
         }
         shown = f"{wait:.0f} s" if wait < 7200 else f"{wait / 3600:.1f} h"
         # Those that were refused at the same moment should not all come back at the same moment.
-        later = wait + (random.uniform(0, PATIENCE) if reason == "bucket" else 0.0)  # noqa: S311 - no secret
+        later = min(wait, DAY) + (random.uniform(0, PATIENCE) if reason == "bucket" else 0.0)  # noqa: S311 - no secret
         return RateLimited(f"budget {policy.name!r}: {told[reason]}; going on in {shown}", retry_after=later)
 
 
@@ -180,11 +184,14 @@ def _in_redis(key: str, verb: str, values: Sequence[float | None]) -> bytes | No
     try:
         answer: bytes = _script()(keys=[key], args=[verb, *("" if one is None else one for one in values)])
     except (redis.RedisError, OSError) as error:
+        if not _away.until:
+            for bucket in _buckets.values():
+                bucket.empty()
         _away.until = time.monotonic() + REDIS_LEFT_ALONE
         log.warning("no rate budgets from Redis, workers keep to their part", extra={"reason": str(error)})
         return None
-    else:
-        return answer
+    _away.until = 0.0
+    return answer
 
 
 @cache
@@ -221,17 +228,21 @@ class _LocalBucket:
     """
     A part of the rate for this process alone.
 
-    It begins empty, as nobody knows what others just spent; and each at another point of its turn, as all
-    lose Redis at the same moment and would else call at the same moment.
+    Each time Redis is lost it begins empty, as nobody knows what others just spent; and each at another point
+    of its turn, as all lose Redis at the same moment and would else call at the same moment.
     """
 
     def __init__(self, policy: BudgetPolicy, workers: int) -> None:
         self._rate = policy.rate / workers
         self._burst = max(policy.burst / workers, 1.0)
-        self._tokens = -random.random()  # noqa: S311 - no secret
-        self._at = time.monotonic()
         self._blocked_until = 0.0
         self._lock = threading.Lock()
+        self.empty()
+
+    def empty(self) -> None:
+        with self._lock:
+            self._tokens = -random.random()  # noqa: S311 - no secret
+            self._at = time.monotonic()
 
     def take(self, cost: float) -> float:
         """Return 0 if the units were there, else the seconds until they are."""
@@ -251,7 +262,7 @@ class _LocalBucket:
 
 @dataclass(slots=True)
 class _Away:
-    """Until when Redis is not asked."""
+    """Until when Redis is not asked; 0 where it answered the last time."""
 
     until: float = 0.0
 

@@ -28,7 +28,7 @@ from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_
 from sandbox.options import Options
 from sandbox.order import Window
 from sandbox.shopify_bulk import FILES
-from sandbox.shopify_doors import CLIENT_ID, CLIENT_SECRET, VERSION, Bucket, Door, Keys
+from sandbox.shopify_doors import ALL_ORDERS, CLIENT_ID, CLIENT_SECRET, VERSION, Bucket, Door, Keys
 from sandbox.shopify_graph import GraphApi
 from sandbox.shopify_ids import ORDER_IDS, STRIDE, location_id
 from sandbox.shopify_parts import GRAPH, ITEMS, LISTED, STEPS, parts, steps_in
@@ -82,7 +82,9 @@ class Shop:
     def _page(self, resource: str, key: str, place: Place, request: Request) -> Answer:
         dataset = self._datasets[resource]
         limit = _limit(request)
-        leaf = turn(dataset, place, limit=limit, request=request, accepts=_filter(place))
+        leaf = turn(
+            dataset, place, limit=limit, request=request, accepts=self._accepts(resource, place, request)
+        )
         rows = _only_fields(leaf.rows, request.query.get("fields"))
         return Answer(
             body=joined(f'{{"{key}":'.encode(), rows, b"}"),
@@ -90,9 +92,18 @@ class Shop:
             served=served_rows(dataset, leaf.rows, cursor=place.token()),
         )
 
+    def _accepts(self, resource: str, place: Place, request: Request) -> Callable[[int], bool] | None:
+        wanted = _filter(place)
+        since = self._door.keys.orders_since(request) if resource == "orders" else 0.0
+        if not since:
+            return wanted
+        created = self._datasets[resource].created
+        return lambda index: created(index) >= since and (wanted is None or wanted(index))
+
     def _count(self, resource: str, request: Request) -> Answer:
         place = _first_place(request, resource)
-        window = Window(low=place.low, high=place.high, accepts=_filter(place))
+        accepts = self._accepts(resource, place, request)
+        window = Window(low=place.low, high=place.high, accepts=accepts)
         return json_answer({"count": self._datasets[resource].order.total(window)})
 
     def _locations(self, request: Request) -> Answer:
@@ -252,7 +263,7 @@ def _offer(url: str) -> Offer:
     graph = replace(usual, datasets={name: f"{GRAPH}.{name}" for name in LISTED})
     by_page = replace(
         graph,
-        config={**config, "api": "graphql"},
+        config={**config, "api": "graphql", "extra_scopes": [ALL_ORDERS]},
         credentials={"mode": "oauth", **app},
         connects=True,
     )

@@ -1,9 +1,10 @@
 """
 Who may come into the shop, and how often.
 
-Confirmed: X-Shopify-Access-Token; a REST bucket of 40 leaking 2/s with X-Shopify-Shop-Api-Call-Limit and a
-float Retry-After; expiring offline tokens of an hour, refresh tokens that rotate, the one before staying good
-until the latest is used; client credentials for 24 hours without a refresh token.
+Confirmed: X-Shopify-Access-Token; orders older than 60 days for read_all_orders only; a REST bucket of 40
+leaking 2/s with X-Shopify-Shop-Api-Call-Limit and a float Retry-After; expiring offline tokens of an hour,
+refresh tokens that rotate, the one before staying good until the latest is used; client credentials for 24
+hours without a refresh token.
 Unconfirmed [M]: the exact texts of errors; `expiring=1` on the code exchange, without which a token has no
 end; a refresh token's 90 days; the signature of the callback; the size of the GraphQL bucket.
 """
@@ -36,6 +37,8 @@ SCOPES = (
     "read_shopify_payments_disputes",
     "read_shopify_payments_payouts",
 )
+#: Without it only orders of so many days are shown.
+ALL_ORDERS, RECENT_DAYS = "read_all_orders", 60
 #: Where a person may be sent back to.
 CALLBACKS = ("http://127.0.0.1:8000/admin/ingest/source/connected/", "https://sync.example/connected")
 _UNKNOWN = "[API] Invalid API key or access token (unrecognized login or wrong password)"
@@ -80,7 +83,12 @@ class Keys:
     def __init__(self, *, token: str, clock: Callable[[], float]) -> None:
         self._token = token
         self._clock = clock
-        app = Client(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, redirect_uris=CALLBACKS, scopes=SCOPES)
+        app = Client(
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            redirect_uris=CALLBACKS,
+            scopes=(*SCOPES, ALL_ORDERS),
+        )
         usual = Rules(
             grants=frozenset({"authorization_code", "refresh_token"}),
             access_seconds=HOUR,
@@ -98,9 +106,14 @@ class Keys:
         """Return what the caller's token is good for; None if there is none, or it is not good."""
         token = request.headers.get("x-shopify-access-token", "")
         if token == self._token:
-            return SCOPES
+            return (*SCOPES, ALL_ORDERS)
         consent = self.offline.grant_of(token) or self.own.grant_of(token)
         return consent.scopes if consent else None
+
+    def orders_since(self, request: Request) -> float:
+        """Return from when on the caller sees orders, epoch seconds."""
+        sees_all = ALL_ORDERS in (self.scopes(request) or ())
+        return 0.0 if sees_all else self._clock() - RECENT_DAYS * DAY
 
     def token(self, request: Request) -> Answer:
         """Answer at the token endpoint."""
@@ -130,12 +143,12 @@ class Door:
     """The REST door: a token with the scope, a place in the bucket."""
 
     def __init__(self, keys: Keys, bucket: Bucket) -> None:
-        self._keys = keys
+        self.keys = keys
         self._bucket = bucket
 
     def guarded(self, scope: str, handler: Handler) -> Handler:
         def guarded(request: Request) -> Answer:
-            scopes = self._keys.scopes(request)
+            scopes = self.keys.scopes(request)
             if scopes is None:
                 return refused()
             level = self._bucket.take()

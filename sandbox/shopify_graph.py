@@ -54,12 +54,12 @@ class GraphApi:
         self, datasets: Mapping[str, Dataset], *, keys: Keys, leak_rate: float, clock: Callable[[], float]
     ) -> None:
         self._datasets = datasets
-        self._keys = keys
+        self.keys = keys
         self._bucket = Bucket(leak_rate=leak_rate * POINTS_PER_CALL, clock=clock, size=POINTS)
         self.exports = Exports(clock=clock)
 
     def answer(self, request: Request) -> Answer:
-        scopes = self._keys.scopes(request)
+        scopes = self.keys.scopes(request)
         if scopes is None:
             return refused()
         try:
@@ -151,7 +151,12 @@ class _Run:
 
     def _list(self, field: Field, resource: str, scope: str) -> dict[str, Any]:
         self._need(field.name, scope)
-        return self._page(field, resource, None)
+        return self._page(field, resource, self._accepts(resource))
+
+    def _accepts(self, resource: str) -> Callable[[int], bool] | None:
+        since = self._api.keys.orders_since(self._request) if resource == "orders" else 0.0
+        created = self._api.dataset(resource).created
+        return (lambda index: created(index) >= since) if since else None
 
     def _need(self, name: str, scope: str) -> None:
         if scope not in self._scopes:
@@ -273,7 +278,8 @@ class _Run:
             self._need(root.name, scope)
             place = place_of(filled(root.arguments, self.variables))
             dataset = self._api.dataset(resource)
-            leaf = turn(dataset, place, limit=max(len(dataset), 1), request=self._request)
+            accepts = self._accepts(resource)
+            leaf = turn(dataset, place, limit=max(len(dataset), 1), request=self._request, accepts=accepts)
             nodes = [node for node in (node_of(resource, row) for row in leaf.rows) if node is not None]
             return exports.start(list(written(nodes, root, self._project)), roots=len(nodes))
         except (BadQuery, Refused) as error:

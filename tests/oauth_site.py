@@ -25,7 +25,9 @@ class Site:
         self.client = Client(
             client_id="app",
             client_secret=SECRET,
-            redirect_uris=("http://testserver/admin/ingest/source/connected/",),
+            redirect_uris=tuple(
+                f"http://{host}/admin/ingest/source/connected/" for host in ("testserver", "localhost")
+            ),
             scopes=("items.read", "items.write"),
         )
         self.oauth = OAuthServer(

@@ -113,7 +113,9 @@ class TokenEndpoint:
     def _client_headers(self) -> Form:
         if self.client_auth != "basic":
             return {}
-        return {"Authorization": f"Basic {basic_pair(self.client_id, self.client_secret)}"}
+        pair = basic_pair(self.client_id, self.client_secret)
+        self.http.keep_secret(pair)
+        return {"Authorization": f"Basic {pair}"}
 
     def _client_form(self) -> Form:
         if self.client_auth == "basic":

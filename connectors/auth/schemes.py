@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+from urllib.parse import quote
 
 from connectors.auth.tokens import Token, TokenStore
 
@@ -25,6 +26,9 @@ class Authorizer(Protocol):
 
     def params(self) -> Mapping[str, str]:
         """:raises ConnectorError: if a token has to be fetched first and cannot"""
+
+    def address(self, url: str) -> str:
+        """Return the address to call, with what has to stand in its path."""
 
     def renew(self) -> bool:
         """
@@ -46,17 +50,20 @@ class NoAuth:
     def params(self) -> Mapping[str, str]:
         return _NONE
 
+    def address(self, url: str) -> str:
+        return url
+
     def renew(self) -> bool:
         return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key in a header of its own, or in the query."""
+    """A key in a header of its own, in the query, or in the path, where the address says {name}."""
 
     name: str
     value: str = field(repr=False)
-    place: Literal["header", "query"] = "header"
+    place: Literal["header", "query", "path"] = "header"
     prefix: str = ""
 
     @property
@@ -68,6 +75,21 @@ class ApiKey:
 
     def params(self) -> Mapping[str, str]:
         return {self.name: self.prefix + self.value} if self.place == "query" else _NONE
+
+    def address(self, url: str) -> str:
+        return url.replace(self._gap, self._in_path) if self.place == "path" else url
+
+    def without_key(self, url: str) -> str:
+        """Return an address of the provider's as it may be kept: a key in its path taken out again."""
+        return url.replace(self._in_path, self._gap) if self.place == "path" else url
+
+    @property
+    def _gap(self) -> str:
+        return f"{{{self.name}}}"
+
+    @property
+    def _in_path(self) -> str:
+        return quote(self.prefix + self.value, safe="")
 
     def renew(self) -> bool:
         return False
@@ -98,6 +120,9 @@ class BasicAuth:
 
     def params(self) -> Mapping[str, str]:
         return _NONE
+
+    def address(self, url: str) -> str:
+        return url
 
     def renew(self) -> bool:
         return False
@@ -153,6 +178,9 @@ class OAuthToken:
 
     def params(self) -> Mapping[str, str]:
         return _NONE
+
+    def address(self, url: str) -> str:
+        return url
 
     def renew(self) -> bool:
         self._take(self._store.renew(self._token, self._grant.mint))

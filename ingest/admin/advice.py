@@ -9,7 +9,7 @@ _ADVICE = {
     "network": "Check that the provider is up and reachable from here, then sync again. It goes on by itself "
     "while attempts are left.",
     "rate_limit": "Nothing: the run waits as long as the provider asked and goes on by itself.",
-    "parsing": "The provider answers other than documented. Look at the evidence in the error: if the "
+    "parsing": "The provider answers other than documented. The error says where: if the "
     "trouble is passing, sync again, else the connector has to learn the new form.",
     "pagination": "Report the loop to the provider, or set another paging kind on the source's page.",
     "cursor_expired": "Nothing: the run starts its window over. If it happens again, enlarge the page size.",

@@ -26,7 +26,7 @@ def _row(budget: RateBudget, now: datetime) -> tuple[object, ...]:
     is_blocked = budget.blocked_until is not None and budget.blocked_until > now
     return (
         budget.name,
-        f"{budget.rate:g}/s, {budget.burst:g} at once",
+        f"{budget.rate:,g}/s, {budget.burst:,g} at once",
         f"{budget.used_per_minute:,.0f} ({share:.0%})",
         _of(budget.daily_used, budget.daily_limit),
         _of(budget.daily_forecast, budget.daily_limit),

@@ -77,6 +77,11 @@ def short(text: object, limit: int = LIST_CHARACTERS) -> str:
     return format_html('<span title="{}">{}…</span>', line[:TOOLTIP_CHARACTERS], line[: limit - 1])
 
 
+def over(text: object, below: object) -> SafeString:
+    """Return two lines, where a column for each would push others out of the window."""
+    return format_html('{} <small class="sync-below">{}</small>', text, below)
+
+
 def label(text: str, colour: str) -> SafeString:
     return format_html('<span class="sync-label sync-{}">{}</span>', colour, text)
 

@@ -109,7 +109,7 @@ def _state(request: HttpRequest) -> dict[str, Any]:
         _refuse(f"This answer belongs to no connection that was begun here. {AGAIN}")
     user: Any = request.user
     if state["user"] != user.pk:
-        raise PermissionDenied("This connection was begun by somebody else.")
+        raise PermissionDenied("This connection was begun by somebody else: press Connect to begin your own.")
     if not Source.objects.filter(pk=state["source"]).exists():
         _refuse("The source that was to be connected is gone.")
     return state

@@ -30,7 +30,8 @@ def panels(source: Source) -> list[Panel]:
         return []
     # The same is wrong with most of them: what to do about it is told once.
     advised = " ".join(dict.fromkeys(advice.what_to_do(job.error_type) for job in found))
-    more = f" {len(found) - SHOWN} more streams are in the list of jobs." if len(found) > SHOWN else ""
+    left = cells.plural(len(found) - SHOWN, "more stream")
+    more = f" The list of jobs has {left}." if len(found) > SHOWN else ""
     headers = ("Stream", "Latest run", "Came to", "Why")
     rows = [_row(job) for job in found[:SHOWN]]
     told = f"What to do: {advised}{more}"

@@ -55,11 +55,11 @@ class FieldChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Sample")
     def sample_shown(self, change: FieldChange) -> str:
-        return cells.short(change.sample, 40)
+        return cells.short(change.sample, 32)
 
-    @admin.display(description="Noted")
+    @admin.display(description="Noted (UTC)")
     def seen(self, change: FieldChange) -> str:
-        return cells.utc(change.seen_at)
+        return cells.moment(change.seen_at)
 
     def panels(self, request: HttpRequest, row: FieldChange) -> list[Panel]:
         stream = row.stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from connectors import all_connectors, exact_json
 from connectors.errors import ConfigError, RecordError
+from connectors.urls import origin
 from ingest.admin import guide
 from ingest.connecting import connector_for
 from ingest.models import Source
@@ -107,3 +109,26 @@ class SourceForm(forms.ModelForm):
         except ConfigError as error:
             is_secret = "credentials" in str(error)
             self.add_error("new_credentials" if is_secret else "config", str(error))
+        else:
+            if self.instance.credentials and not cleaned["new_credentials"]:
+                self._refuse_strangers(hosts_in(draft.config) - hosts_in(self.initial["config"]))
+
+    def _refuse_strangers(self, hosts: set[tuple[str, str, int]]) -> None:
+        """Credentials nobody is shown must not be sent to a host of one's choice."""
+        if hosts:
+            named = ", ".join(sorted(f"{scheme}://{host}:{port}" for scheme, host, port in hosts))
+            self.add_error(
+                "new_credentials",
+                f"The settings name {named} now: give the credentials again, as they would go there.",
+            )
+
+
+def hosts_in(settings: Any) -> set[tuple[str, str, int]]:
+    """Return scheme, host and port of every address in the settings."""
+    if isinstance(settings, dict | list):
+        inside = settings.values() if isinstance(settings, dict) else settings
+        return set().union(*map(hosts_in, inside))
+    with suppress(ValueError):
+        if isinstance(settings, str) and "://" in settings:
+            return {origin(settings)}
+    return set()

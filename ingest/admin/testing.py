@@ -37,16 +37,22 @@ def panels(request: HttpRequest, source: Source) -> list[Panel]:
         return []
     request.session[SESSION_KEY] = kept
     headers = ("Step", "Time", "Result", "What came of it")
-    rows = [(name, seconds, _verdict(is_ok), told) for name, seconds, is_ok, told in found["steps"]]
+    rows = [(name, seconds, cells.label(*verdict), told) for name, seconds, verdict, told in found["steps"]]
     return [table(f"Test of the connection, {found['at']}", headers=headers, rows=rows, ends_in_text=True)]
 
 
-def _verdict(is_ok: bool) -> str:
-    return cells.label("good", "green") if is_ok else cells.label("failed", "red")
+def _verdict(check: Check) -> tuple[str, str]:
+    if not check.is_taken:
+        return "not tried", "grey"
+    return ("good", "green") if check.is_ok else ("failed", "red")
+
+
+def _seconds(check: Check) -> str:
+    return f"{check.seconds:.2f} s" if check.is_taken else cells.EMPTY
 
 
 def _keep(request: HttpRequest, source: Source, checks: list[Check]) -> None:
-    steps = [(check.name, f"{check.seconds:.2f} s", check.is_ok, check.told) for check in checks]
+    steps = [(check.name, _seconds(check), _verdict(check), check.told) for check in checks]
     others = {key: one for key, one in request.session.get(SESSION_KEY, {}).items() if key != f"{source.pk}"}
     latest = dict(list(others.items())[-(KEPT_AT_ONCE - 1) :])
     found = {"at": cells.utc(timezone.now()), "steps": steps}
@@ -57,7 +63,7 @@ def _tell(request: HttpRequest, source: Source, checks: list[Check]) -> None:
     failed = [check for check in checks if not check.is_ok]
     if not failed:
         seconds = sum(check.seconds for check in checks)
-        steps = cells.plural(len(checks), "step")
+        steps = cells.plural(sum(check.is_taken for check in checks), "step")
         messages.success(request, f"{source.name}: the connection works; {steps} in {seconds:.2f} s.")
         return
     told = f"{source.name}: {failed[0].name}: {failed[0].told}"

@@ -73,7 +73,7 @@ class CollectionJob(models.Model):
         null=True, blank=True, help_text="Objects the source no longer lists; null: nobody looked."
     )
     deletions_accepted = models.BooleanField(
-        default=False, help_text="A person let them be deleted, however many they are."
+        default=False, db_default=False, help_text="A person let them be deleted, however many they are."
     )
     cancel_requested = models.BooleanField(default=False)
 

@@ -29,9 +29,10 @@ class Source(models.Model):
     needs_reconnect_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="The provider wants a person; nothing is fetched."
     )
-    needs_reconnect_reason = models.TextField(blank=True, editable=False)
+    needs_reconnect_reason = models.TextField(blank=True, default="", db_default="", editable=False)
     access_version = models.PositiveIntegerField(
         default=0,
+        db_default=0,
         editable=False,
         help_text="Goes up when a person lets us in anew: what was refused before says nothing of that.",
     )
@@ -92,6 +93,7 @@ class SourceStream(models.Model):
     )
     deletion_brake = models.PositiveSmallIntegerField(
         default=30,
+        db_default=30,
         validators=[MaxValueValidator(100)],
         help_text="If a full refresh misses more than this percentage of the objects, deleting them waits for"
         " a person.",

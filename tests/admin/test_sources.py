@@ -133,6 +133,27 @@ def test_bad_settings_of_a_known_source_change_nothing(shop: Shop, boss: Client)
     assert Source.objects.get().config == CONFIG
 
 
+@pytest.mark.parametrize(
+    "base_url", ["https://elsewhere.example", "http://127.0.0.1:10", "https://127.0.0.1:9"]
+)
+def test_credentials_are_not_sent_to_another_host_by_those_who_do_not_know_them(
+    shop: Shop, boss: Client, base_url: str
+) -> None:
+    elsewhere = json.dumps({**CONFIG, "base_url": base_url})
+
+    answer = save(boss, shop, config=elsewhere)
+    assert "give the credentials again" in str(answer.context["adminform"].form.errors["new_credentials"])
+    assert Source.objects.get().config == CONFIG
+
+    save(boss, shop, config=elsewhere, new_credentials=json.dumps({"access_token": SECRET}))
+    assert Source.objects.get().config["base_url"] == base_url
+
+
+def test_another_path_on_the_same_host_needs_no_credentials(shop: Shop, boss: Client) -> None:
+    save(boss, shop, config=json.dumps({**CONFIG, "base_url": "http://127.0.0.1:9/shopify"}))
+    assert Source.objects.get().config["base_url"] == "http://127.0.0.1:9/shopify"
+
+
 def test_short_secrets_show_no_character(shop: Shop, boss: Client) -> None:
     Source.objects.filter(pk=shop.source.pk).update(credentials={"pin": "123456", "nested": {"a": "b" * 40}})
     page = boss.get(detail_of(shop.source)).content.decode()

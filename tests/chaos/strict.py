@@ -23,7 +23,7 @@ from sandbox.messages import Answer, Handler, Request, json_answer
 from sandbox.oauth_rules import Client, Rules
 from sandbox.options import Options
 from sandbox.server import Server
-from sandbox.shopify_doors import CLIENT_ID, CLIENT_SECRET, SCOPES, Bucket, Door, Keys
+from sandbox.shopify_doors import ALL_ORDERS, CLIENT_ID, CLIENT_SECRET, SCOPES, Bucket, Door, Keys
 from sandbox.simulators import Setting, Simulator
 from sandbox.world import World
 from tests.chaos.strict_desk import StrictDesk
@@ -72,7 +72,8 @@ class StrictWorld(World):
     def _shop(self, setting: Setting) -> Mapping[str, Handler]:
         """Shopify as it is, by expiring tokens; the refresh token before the latest is good for a while."""
         keys = Keys(token=setting.options.shopify_token, clock=setting.clock)
-        client = Client(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, scopes=SCOPES)
+        scopes = (*SCOPES, ALL_ORDERS)
+        client = Client(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, scopes=scopes)
         rules = replace(keys.offline.rules, access_seconds=ACCESS_SECONDS)
         watched = WatchedOAuth(client, clock=setting.clock, rules=rules, seed=setting.options.seed)
         keys.offline = self.oauth[SHOP] = watched

@@ -23,7 +23,7 @@ MOST_BYTES = 60_000
 #: Statements in the middle of what must happen as a whole: claiming, landing, applying, counting.
 STATEMENTS = (
     b"SET lease_token = lease_token + 1",
-    b"INSERT INTO ingest_page",
+    b"EXECUTE move_checkpoint",
     b'UPDATE "ingest_page"',
     b"COPY ingest_rawrecord",
     b"json_to_recordset",

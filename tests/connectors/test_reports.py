@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from pytest_httpserver import HTTPServer
 
+from connectors import report_rows
 from connectors.base import FetchRequest, SourceRecord
 from connectors.errors import CursorExpired, NotReady, SchemaError, TransientError
 from connectors.http import Answer
@@ -186,6 +187,22 @@ def test_a_report_nobody_knows_any_more_is_started_once_more(office: Open) -> No
     assert (place.report, place.attempt) == ("rep_1", 2)
 
 
+def test_a_link_that_answers_401_has_ended(office: Open, httpserver: HTTPServer) -> None:
+    """Without credentials there is nothing else that could be refused."""
+    desk = office(json_lines(1), seconds=0)
+    cursor = started(desk)
+    httpserver.clear_all_handlers()
+    httpserver.expect_request("/start").respond_with_json({"id": "rep_2"})
+    link = {"state": "ready", "url": httpserver.url_for("/ended")}
+    httpserver.expect_request("/poll").respond_with_json(link)
+    httpserver.expect_request("/ended").respond_with_data("the link has ended", status=401)
+
+    place = place_of(desk.flow().fetch(FetchRequest(cursor=cursor)).next_cursor)
+
+    assert place is not None
+    assert (place.report, place.attempt, place.before_state) == ("rep_2", 2, "EXPIRED")
+
+
 def test_a_link_that_ends_while_it_is_read_is_asked_for_anew(office: Open, clock: Clock) -> None:
     rows = 30_000  # more than is fetched at once
     desk = office(json_lines(rows), seconds=0, link_seconds=60)
@@ -222,21 +239,46 @@ def test_a_broken_line_costs_itself(office: Open) -> None:
     ]
 
 
+FAMILIES = JsonLines(
+    connector="office",
+    is_child=lambda line: "__parentId" in line,
+    assemble=lambda family: {**family[0], "lines": [child["id"] for child in family[1:]]},
+)
+
+
 def test_children_in_lines_of_their_own_are_put_to_their_parent(office: Open) -> None:
     lines = [{"id": "o1"}, {"id": "l1", "__parentId": "o1"}, {"id": "l2", "__parentId": "o1"}, {"id": "o2"}]
     desk = office(b"\n".join(msgspec.json.encode(line) for line in lines) + b"\n", seconds=0)
-    layout = JsonLines(
-        connector="office",
-        is_child=lambda line: "__parentId" in line,
-        assemble=lambda family: {**family[0], "lines": [child["id"] for child in family[1:]]},
-    )
-    first = desk.flow(layout).fetch(FetchRequest(cursor=started(desk), page_size=1))
-    rest = read_all(desk.flow(layout), first.next_cursor)
+    first = desk.flow(FAMILIES).fetch(FetchRequest(cursor=started(desk), page_size=1))
+    rest = read_all(desk.flow(FAMILIES), first.next_cursor)
 
     assert [json.loads(one.body) for page in (first, *rest) for one in page.records] == [
         {"id": "o1", "lines": ["l1", "l2"]},
         {"id": "o2"},
     ]
+
+
+def test_a_broken_line_among_children_keeps_the_parent_from_landing_without_the_rest(office: Open) -> None:
+    lines = (
+        b'{"id": "o1"}\n{"id": "l1", "__parentId": "o1"}\n{"id": "l2",\n{"id": "l3", "__parentId": "o1"}\n'
+    )
+    desk = office(lines + b'{"id": "o2"}\n', seconds=0)
+
+    (page,) = read_all(desk.flow(FAMILIES), started(desk))
+
+    assert [(one.external_id, bool(one.problem)) for one in page.records] == [("", True), ("o2", False)]
+    assert json.loads(page.records[0].body) == lines.decode().strip()
+
+
+def test_children_without_end_are_not_gathered_in_memory(
+    office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_rows, "MAX_DOCUMENT_BYTES", 1000)
+    child = b'{"id": "l1", "__parentId": "o1"}\n'
+    desk = office(b'{"id": "o1"}\n' + child * 40, seconds=0)
+
+    with pytest.raises(SchemaError, match="one object with its children is over 1000 bytes"):
+        read_all(desk.flow(FAMILIES), started(desk))
 
 
 CSV = "\ufeffno,line,total,changed\r\n" + "".join(
@@ -296,4 +338,5 @@ def test_a_document_is_read_on_by_row_and_says_how_many_there_are(office: Open) 
 
 
 def test_other_cursors_are_no_reports() -> None:
-    assert [place_of(cursor) for cursor in (None, "", "2", '{"page": 3}')] == [None] * 4
+    others = (None, "", "2", '{"page": 3}', '{"report":7}', '{"report":"x","page":2}', '{"report":')
+    assert [place_of(cursor) for cursor in others] == [None] * len(others)

@@ -49,12 +49,16 @@ def source_id() -> int:
 
 
 @pytest.fixture
-def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Redis is at an address where nobody answers."""
+def nowhere() -> Iterator[str]:
+    """An address where no Redis answers."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # and kept, else another process may get the port and answer
-        monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{deaf.getsockname()[1]}/0")
-        yield
+        yield f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+
+
+@pytest.fixture
+def no_redis(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", nowhere)
 
 
 def takes(budget: SharedBudget, cost: float = 1.0) -> int:
@@ -193,6 +197,23 @@ def test_all_wait_when_one_was_asked_to(source_id: int) -> None:
     assert refusal.value.retry_after == pytest.approx(30, abs=1)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"available": 0.0, "reset_after": 1e15}, {"rate": 0.0}, {"rate": 1e-9, "available": 0.0}],
+    ids=["a reset in nanoseconds", "nothing comes back", "nearly nothing comes back"],
+)
+def test_nonsense_of_the_provider_is_waited_for_a_day_at_most(source_id: int, said: dict[str, float]) -> None:
+    budget = Budgets(source_id)(SLOW)
+    budget.observe(**said)
+    takes(budget)
+
+    with pytest.raises(RateLimited) as refusal:
+        budget.take()
+
+    assert refusal.value.retry_after is not None
+    assert refusal.value.retry_after <= budgets.DAY + 2
+
+
 # Of a fast limit a few calls are paid for at once
 
 FAST = BudgetPolicy(name="fast", rate=100.0, burst=40.0, reserve=0.0)
@@ -314,6 +335,20 @@ def test_a_job_whose_quota_is_used_up_waits_for_the_next_day_and_others_run(
     assert finish(start(budgets_of_others)).status == "SUCCEEDED"
 
 
+def test_a_reset_that_never_comes_puts_the_job_off_and_does_not_break_it(
+    spending: Source, script: Script, stream: StreamNamed
+) -> None:
+    Budgets(spending.pk)(SpendingConnector.policy).observe(available=0.0, reset_after=1e15)
+    script.says("records", [record("r1")])
+    job = start(stream("records"))
+
+    assert fetch(job) == 0
+
+    assert (job.status, job.error_type) == ("PENDING", "rate_limit")
+    assert job.next_run_at <= timezone.now() + timedelta(days=1, minutes=1)
+    assert RateBudget.objects.get(source=spending).blocked_until is not None
+
+
 def test_people_see_how_the_quota_stands(spending: Source, script: Script, stream: StreamNamed) -> None:
     script.says("records", *([record(f"r{n}")] for n in range(5)))
     finish(start(stream("records")))
@@ -341,6 +376,25 @@ def test_without_redis_a_worker_keeps_to_its_part(source_id: int, monkeypatch: p
         budget.take()
 
     assert time.monotonic() - started >= 4 / 10
+
+
+def test_each_loss_of_redis_begins_with_nothing_to_spend(
+    source_id: int, nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came together since the time before would be spent by all workers at the same moment."""
+    monkeypatch.setattr(budgets, "REDIS_LEFT_ALONE", 0.0)
+    budget = Budgets(source_id)(POLICY)
+
+    def takes_from(redis_url: str) -> int:
+        budgets._script.cache_clear()
+        monkeypatch.setattr(settings, "REDIS_URL", redis_url)
+        return takes(budget)
+
+    at_home = settings.REDIS_URL
+    assert takes_from(nowhere) == 0
+    budgets._buckets[budget._key]._at -= 3600  # as if an hour had passed
+    assert takes_from(at_home) == 9
+    assert takes_from(nowhere) == 0
 
 
 @pytest.mark.usefixtures("no_redis")

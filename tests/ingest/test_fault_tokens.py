@@ -383,6 +383,17 @@ def test_a_renewal_that_takes_too_long_elsewhere_is_waited_for_another_time(
     other.close()
 
 
+def test_a_worker_whose_clock_is_an_hour_slow_renews_all_the_same(
+    store: SourceTokens, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = timezone.now() - timedelta(seconds=30)
+    SourceToken.objects.create(source=source, unanswered_at=over, quiet_until=over)
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() - timedelta(hours=1))
+
+    assert store.renew(None, lambda held: Token(access="new")).access == "new"
+
+
 def test_the_token_is_unreadable_in_the_database(store: SourceTokens) -> None:
     store.keep(Token(access="canary-access", refresh="canary-refresh"))
     with connection.cursor() as cursor:

@@ -56,7 +56,9 @@ def test_every_recorded_object_of_ours_becomes_a_row(samples: Path, streams: dic
         row = streams[state["object"]].refine(state)
         assert type(row).kind == streams[state["object"]].kind
         rows[state["object"]][row.external_id] = row
-    assert len(states) == 305
+    seen = Counter((state["object"], state["id"]) for state in states)
+    assert (len(states), len(seen)) == (305, 232)
+    assert sum(count > 1 for count in seen.values()) == 66
     assert {name: len(found) for name, found in rows.items()} == {
         "customer": 79,
         "invoice": 21,
@@ -70,6 +72,23 @@ def test_every_recorded_object_of_ours_becomes_a_row(samples: Path, streams: dic
     }
     assert sum(others.values()) == 305 - 239
     assert not others.keys() & streams.keys()
+
+
+def test_every_recorded_answer_of_a_list_is_cut_into_its_objects(samples: Path) -> None:
+    with (samples / "stripe" / "recorded_exchanges.jsonl").open("rb") as lines:
+        exchanges = [exact_json.loads(line) for line in lines]
+    assert Counter(one["status"] for one in exchanges) == {200: 252, 401: 9, 400: 5, 404: 3}
+    lists = [one["body"] for one in exchanges if (one["body"] or {}).get("object") == "list"]
+    assert lists
+    for body in lists:
+        listed = split_records(
+            exact_json.dumps(body), path="data", id_path="id", updated_path=None, connector="stripe"
+        )
+        assert [one.external_id for one in listed.records] == [one["id"] for one in body["data"]]
+        assert [one.problem for one in listed.records if one.problem] == []
+        assert isinstance(listed.envelope["has_more"], bool)
+    for refused in (one["body"]["error"] for one in exchanges if one["status"] != 200):
+        assert refused["message"]
 
 
 def test_recorded_money_is_in_major_units(samples: Path, streams: dict[str, Stream]) -> None:
@@ -148,11 +167,50 @@ def test_fixtures_of_another_project_become_rows(samples: Path, streams: dict[st
     assert found.keys() >= {"customer", "charge", "dispute", "invoice", "subscription", "payout"}
 
 
+def table(samples: Path, name: str) -> list[dict[str, str]]:
+    with (samples / "stripe" / "dbt_seeds" / f"{name}_data.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def as_sent(row: dict[str, str]) -> dict[str, Any]:
+    """Return a row of a warehouse's table as the API has it: relations without _id, plans in full."""
+    found = {name if name == "id" else name.removesuffix("_id"): value or None for name, value in row.items()}
+    return {**found, "plan": found.get("plan") and {"id": found["plan"]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "table_name", "count"),
+    [
+        ("charge", "charge", 16),
+        ("customer", "customer", 12),
+        ("dispute", "dispute", 12),
+        ("invoice", "invoice", 2),
+        ("line_item", "invoice_line_item", 3),
+        ("payment_intent", "payment_intent", 11),
+        ("payout", "payout", 15),
+        ("price", "price", 4),
+        ("product", "product", 10),
+        ("refund", "refund", 4),
+        ("subscription", "subscription", 2),
+        ("subscription", "subscription_history", 2),
+    ],
+)
+def test_every_row_of_a_warehouse_becomes_one_of_ours(
+    name: str, table_name: str, count: int, samples: Path, streams: dict[str, Stream]
+) -> None:
+    rows = table(samples, table_name)
+    kinds: list[Any] = [streams[name].refine(as_sent(row)) for row in rows]
+    assert [kind.external_id for kind in kinds] == [row["id"] for row in rows]
+    assert len({kind.external_id for kind in kinds}) == count
+    for kind, row in zip(kinds, rows, strict=True):
+        if "charge_id" in row and name != "payment_intent":
+            assert kind.payment_external_id == row["charge_id"]
+        if "amount" in row and name in {"charge", "refund", "dispute", "payout", "payment_intent"}:
+            assert kind.amount * 100 == Decimal(row["amount"])
+
+
 def test_balance_transactions_of_a_warehouse_add_up(samples: Path, streams: dict[str, Stream]) -> None:
-    with (samples / "stripe" / "dbt_seeds" / "balance_transaction_data.csv").open(
-        encoding="utf-8", newline=""
-    ) as file:
-        rows = list(csv.DictReader(file))
+    rows = table(samples, "balance_transaction")
     stream = streams["balance_transaction"]
     kinds: list[Any] = [stream.refine({k: v or None for k, v in row.items()}) for row in rows]
     assert len({kind.external_id for kind in kinds}) == len(rows)

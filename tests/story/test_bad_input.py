@@ -89,7 +89,7 @@ def assert_failed(job: CollectionJob, error_type: str, *said: str) -> None:
         ("shopify", {"shop": "not a shop"}, TOKEN, "shopify config is not usable: shop: "),
         ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: there is no such setting; did you mean shop?"),
         ("shopify", SHOP, {}, "shopify credentials fit none of the modes. Give what one of them takes: "),
-        ("stripe", {}, {}, "stripe credentials is not usable: secret_key: Field required"),
+        ("stripe", {}, {}, "stripe credentials are not usable: secret_key: Field required"),
         ("rest", {"dataPath": "items"}, {}, "sourceIdentifier: Field required"),
         (
             "rest",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from connectors.base import Access, Config, Connector, FetchRequest, NoCredentials, Page, Stream
 from connectors.downloads import Download
-from connectors.errors import AuthenticationError, RefusedRequest
+from connectors.errors import AuthenticationError, ConfigError, RefusedRequest
 from connectors.files import LocalFile
 from connectors.http import Answer, HttpSession
 from connectors.providers.csv.access import SignedLink, StoreAccess, address, is_remote, secrets_in
@@ -92,6 +92,10 @@ class Csv(Connector):
             return None
         try:
             return Reading(table, source, place)
+        except ConfigError as error:
+            source.close()
+            # A first line that is no header may be anything, the link itself too.
+            raise self._session.without_secrets(error) from None
         except BaseException:
             source.close()
             raise

@@ -41,8 +41,12 @@ class Table:
     rows: Sequence[Any]
     #: How many rows it should have, where it says so.
     total: int | None = None
-    #: The provider had more rows than it shows.
-    is_cut: bool = False
+    #: Whether the provider had more rows than it shows; None where it does not say.
+    says_cut: bool | None = None
+
+    def is_cut(self, limit: int) -> bool:
+        """Tell whether rows may be missing: an answer that is full and says nothing is taken for cut."""
+        return len(self.rows) >= limit if self.says_cut is None else self.says_cut
 
 
 def table_in(body: bytes, connector: str) -> Table:
@@ -65,12 +69,12 @@ def table_in(body: bytes, connector: str) -> Table:
     if not isinstance(headers, list) or not isinstance(rows, list):
         shown = ", ".join(map(str, list(place)[:20])) if isinstance(place, Mapping) else type(place).__name__
         raise SchemaError(f"{connector}: a report without headers and rows: found {shown}")
-    total = place.get("total_records")
+    total, is_cut = place.get("total_records"), place.get("max_results_exceeded")
     return Table(
         headers=headers,
         rows=rows,
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
-        is_cut=place.get("max_results_exceeded") is True,
+        says_cut=is_cut if isinstance(is_cut, bool) else None,
     )
 
 

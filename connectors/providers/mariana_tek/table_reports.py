@@ -24,6 +24,8 @@ from connectors.reports import Report, ReportFlow, ReportState
 
 ASYNC, SYNC = "async_table_report_data", "table_report_data"
 CONNECTOR = "mariana_tek"
+#: Rows of an answer at once, whatever is asked for.
+MOST_AT_ONCE = 500
 A_DAY = timedelta(days=1)
 _STATES = {
     "complete": ReportState.READY,
@@ -167,7 +169,8 @@ class ReportDays:
     def _asked_at_once(self, days: _Days) -> Page:
         answer = self._ask(SYNC, {**self._params(days), "page": days.page})
         table = table_in(answer.body, CONNECTOR)
-        if table.is_cut and days.first < days.last:
+        is_cut = table.is_cut(min(self._report.row_limit, MOST_AT_ONCE))
+        if is_cut and days.first < days.last:
             # It was more than an answer may hold: half as many days then, and no row of this one.
             half = ((days.last - days.first).days + 1) // 2
             shorter = self._days(days.first, days.end, days.before, half)
@@ -179,7 +182,7 @@ class ReportDays:
                 "holds, and gives no second page: set its way to async"
             )
         page = Page(records=records_of(table, self._report, CONNECTOR))
-        if table.is_cut:
+        if is_cut:
             following = msgspec.structs.replace(
                 days, page=days.page + 1, digest=digest, before=days.before + len(table.rows)
             )

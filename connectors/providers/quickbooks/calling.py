@@ -146,11 +146,8 @@ class Calls:
     def _told(self, fault: faults.Fault, status: int, body: bytes) -> ConnectorError:
         """Return the error a fault is, without our secrets: Intuit repeats a token that it does not like."""
         error = faults.named(fault, status=status, body=body)
-        text = f"{NAME}: {error}"
-        for secret in self.auth.secrets:
-            text = text.replace(secret, "***")
-        error.args = (text,)
-        return error
+        error.args = (f"{NAME}: {error}",)
+        return self._http.without_secrets(error)
 
     def _company(self) -> str:
         """:raises ConfigError: if nobody said which"""

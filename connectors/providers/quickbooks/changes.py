@@ -118,14 +118,13 @@ def _refuse(answer: _Answer, connector: str, body: bytes) -> None:
 
 def _listed_tolerantly(body: bytes, entity: str, connector: str) -> list[SourceRecord]:
     """Read everything, so that one broken record is lost to the answer and not the answer to it."""
-    evidence = body[:500].decode("utf-8", "backslashreplace")
     try:
         answer = exact_json.loads_tolerant(body)
     except RecordError as error:
-        raise BadResponse(f"{connector}: the answer is {error}", evidence=evidence) from None
+        raise BadResponse(f"{connector}: the answer is {error}") from None
     values = _values(answer, entity)
     if values is None:
-        raise SchemaError(f"{connector}: no lists of {entity} in CDCResponse", evidence=evidence)
+        raise SchemaError(f"{connector}: no lists of {entity} in CDCResponse")
     return [checked_record(value, number, KEYS) for number, value in enumerate(values, 1)]
 
 

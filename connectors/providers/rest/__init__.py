@@ -73,7 +73,7 @@ class Rest(Connector):
         seen = listing.seen(request, listed, url=answer.url, headers=answer.headers)
         return Page(
             records=listed.records,
-            next_cursor=listing.paging.next_cursor(seen),
+            next_cursor=self._ways.to_keep(listing.paging.next_cursor(seen), listing.settings.auth),
             expected_total=seen.total,
             cut_short=listing.paging.cut_short(seen) if isinstance(listing.paging, CappedPaging) else "",
         )

@@ -28,7 +28,7 @@ from connectors.auth.tokens import MemoryTokens
 from connectors.base import Access
 from connectors.errors import ConfigError
 from connectors.http import HttpSession, token_session
-from connectors.providers.rest.settings import AuthSettings, RestCredentials
+from connectors.providers.rest.settings import KEY_NAME, AuthSettings, RestCredentials
 
 
 class Ways:
@@ -53,12 +53,19 @@ class Ways:
     def close(self) -> None:
         self._http.close()
 
+    def to_keep(self, cursor: str | None, settings: AuthSettings) -> str | None:
+        """Return a cursor without the key that the source put into the path of its link."""
+        auth = self.by_settings[settings]
+        return auth.without_key(cursor) if cursor and isinstance(auth, ApiKey) else cursor
+
 
 def _fixed(settings: AuthSettings, credentials: RestCredentials) -> Authorizer:
     given = _Given(credentials, settings.type)
     match settings.type:
         case "bearer":
             return BearerToken(given.text("token"))
+        case "api_key" if settings.path:
+            return ApiKey(name=KEY_NAME, value=given.text("api_key"), place="path")
         case "api_key" if settings.param:
             return ApiKey(name=settings.param, value=given.text("api_key"), place="query")
         case "api_key":

@@ -29,6 +29,9 @@ def _dotted(text: str) -> str:
     return text
 
 
+#: Where a key stands in an address.
+KEY_NAME = "api_key"
+KEY_GAP = f"{{{KEY_NAME}}}"
 Url = Annotated[str, AfterValidator(_url)]
 DottedPath = Annotated[str, AfterValidator(_dotted)]
 Parameters = dict[str, str | int | bool]
@@ -64,9 +67,11 @@ class AuthSettings(_Settings):
     type: AuthType = "none"
     """How the credentials go with each call."""
     header: str = "X-API-Key"
-    """For api_key: the header it goes into, unless `param` is given."""
+    """For api_key: the header it goes into, unless `param` or `path` is given."""
     param: str | None = None
     """For api_key: the query parameter it goes into."""
+    path: bool = False
+    """For api_key: it stands in the path, where `sourceIdentifier` says `{api_key}`."""
     grant: GrantType = "client_credentials"
     """For oauth2: how a token is got."""
     scope: str | None = None
@@ -91,6 +96,8 @@ class AuthSettings(_Settings):
     def _says_where(self) -> Self:
         if self.grant == "authorization_code" and self.authorize_url is None:
             raise ValueError("grant authorization_code needs authorizeUrl: the page where people let us in")
+        if self.path and (self.param or self.type != "api_key"):
+            raise ValueError("path is for type api_key, and without param")
         return self
 
 
@@ -173,6 +180,12 @@ class ListingSettings(_Settings):
     """How to ask for changes only."""
     total_header: str | None = None
     """A header that tells how many records there are, such as `X-Total`."""
+
+    @model_validator(mode="after")
+    def _has_room_for_the_key(self) -> Self:
+        if self.auth.path != (KEY_GAP in self.source_identifier.partition("?")[0]):
+            raise ValueError(f"auth.path and {KEY_GAP} in the path of sourceIdentifier go together")
+        return self
 
     @field_validator("headers")
     @classmethod

@@ -63,7 +63,7 @@ class Graph:
         costs = told.get("cost") or {} if isinstance(told, Mapping) else {}
         self._hear(query, costs)
         if members.get("errors"):
-            raise graph_error(_listed(members["errors"]), costs)
+            raise self._http.without_secrets(graph_error(_listed(members["errors"]), costs))
         return answer
 
     def data(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -94,9 +94,7 @@ def _split(body: bytes) -> dict[str, Any]:
         members = _members.decode(body)
         return {name: exact_json.loads(bytes(raw)) for name, raw in members.items() if name != "data"}
     except (*exact_json.DECODE_ERRORS, RecordError):
-        raise BadResponse(
-            "shopify: the GraphQL answer is no JSON object", evidence=body[:300].decode("utf-8", "replace")
-        ) from None
+        raise BadResponse("shopify: the GraphQL answer is no JSON object") from None
 
 
 def _listed(errors: Any) -> list[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from connectors import exact_json
 from connectors.base import FetchRequest, Page, SourceRecord
-from connectors.errors import CursorExpired, RecordError, SchemaError
+from connectors.errors import ConfigError, CursorExpired, RecordError, SchemaError
 from connectors.http import Answer
 from connectors.pages import split_records
 from connectors.paths import steps_of, walk
@@ -58,8 +58,14 @@ class GraphPages:
         Return a page of the listing.
 
         :raises CursorExpired: if the cursor is not one of a listing, as after a change of `api`
+        :raises ConfigError: if Shopify would not page any further, and the listing cannot be begun anew
         """
         place = _place(request.cursor)
+        if place.read >= self._most and not listing.is_sorted:
+            raise ConfigError(
+                f"{self._connector}: {place.read} {listing.path} were read, and Shopify pages through 25,000 at "
+                'most. Set api to "bulk" (inventory items) or to "rest", then run a full refresh.'
+            )
         answer = self._asked(listing, request, place)
         outer, _, _ = listing.path.rpartition(".")
         if outer and _is_null(answer.body, f"data.{outer}"):

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from connectors import normal
 from connectors.base import Json
 from connectors.fields import Fields
 from connectors.kinds import (
@@ -41,18 +42,18 @@ FULFILLMENT_STATUSES: Mapping[str, str | None] = {"unfulfilled": None, "partiall
 
 def refine_customer(payload: Json) -> Customer:
     raw = Fields(payload)
-    names = [raw.text("firstName"), raw.text("lastName")]
     address = raw.inside("defaultAddress")
+    country = address.text("countryCodeV2")
     return Customer(
         external_id=number_of(raw.identity()),
         occurred_at=raw.moment("createdAt"),
         updated_at=raw.moment("updatedAt"),
-        email=raw.inside("defaultEmailAddress").text("emailAddress"),
-        name=" ".join(name for name in names if name) or None,
-        phone=raw.inside("defaultPhoneNumber").text("phoneNumber"),
-        country=address.text("countryCodeV2"),
+        email=normal.email(raw.inside("defaultEmailAddress").text("emailAddress")),
+        name=normal.full_name(raw.text("firstName"), raw.text("lastName")),
+        phone=normal.phone(raw.inside("defaultPhoneNumber").text("phoneNumber"), country),
+        country=country,
         status=word(raw, "state"),
-        company_name=address.text("company"),
+        company_name=normal.company_name(address.text("company")),
     )
 
 
@@ -237,6 +238,6 @@ def refine_location(payload: Json) -> Location:
         region=address.text("provinceCode", "province"),
         postal_code=address.text("zip"),
         country=address.text("countryCode"),
-        phone=address.text("phone"),
+        phone=normal.phone(address.text("phone"), address.text("countryCode")),
         is_active=raw.boolean("isActive"),
     )

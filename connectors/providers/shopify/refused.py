@@ -77,7 +77,7 @@ def _by_code(
 def _by_text(told: str, text: str) -> ConnectorError:
     if "cursor" in text.lower():
         return CursorExpired(told)
-    return SchemaError(f"{told}. Does api_version suit this connector?", evidence=text)
+    return SchemaError(f"{told}. Does api_version suit this connector?")
 
 
 def _missing_scope(told: str, text: str, body: bytes) -> MissingScope:

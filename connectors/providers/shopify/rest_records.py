@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from connectors import normal
 from connectors.base import Json
 from connectors.fields import Fields, Said
 from connectors.kinds import (
@@ -44,18 +45,18 @@ REFUND, SUCCESS = "refund", "success"
 
 def refine_customer(payload: Json) -> Customer:
     raw = Fields(payload)
-    names = [raw.text("first_name"), raw.text("last_name")]
     address = raw.inside("default_address")
+    country = address.text("country_code")
     return Customer(
         external_id=raw.identity(),
         occurred_at=raw.moment("created_at"),
         updated_at=raw.moment("updated_at"),
-        email=raw.text("email"),
-        name=" ".join(name for name in names if name) or None,
-        phone=raw.text("phone"),
-        country=address.text("country_code"),
+        email=normal.email(raw.text("email")),
+        name=normal.full_name(raw.text("first_name"), raw.text("last_name")),
+        phone=normal.phone(raw.text("phone"), country),
+        country=country,
         status=raw.text("state"),
-        company_name=address.text("company"),
+        company_name=normal.company_name(address.text("company")),
     )
 
 
@@ -242,7 +243,7 @@ def refine_location(payload: Json) -> Location:
         region=raw.text("province_code", "province"),
         postal_code=raw.text("zip"),
         country=raw.text("country_code", "country"),
-        phone=raw.text("phone"),
+        phone=normal.phone(raw.text("phone"), raw.text("country_code")),
         is_active=raw.boolean("active"),
     )
 

@@ -151,7 +151,7 @@ def following(listed: RecordList, records: Sequence[SourceRecord]) -> str | None
     """
     has_more: Any = listed.envelope.get("has_more")
     if not isinstance(has_more, bool):
-        raise SchemaError("stripe: the list does not say whether it has more", evidence=repr(has_more)[:500])
+        raise SchemaError("stripe: the list does not say whether it has more")
     if not has_more:
         return None
     place = next((record.external_id for record in records if record.external_id), "")

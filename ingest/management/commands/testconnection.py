@@ -34,6 +34,6 @@ class Command(SyncCommand):
             if options["json"]:
                 self.write_json({**asdict(check), "seconds": round(check.seconds, 3)})
             else:
-                mark = "ok    " if check.is_ok else "FAILED"
+                mark = "FAILED" if not check.is_ok else "ok    " if check.is_taken else "-     "
                 self.stdout.write(f"{mark} {check.name} ({check.seconds:.2f} s): {one_line(check.told)}")
         return Exit.OK if is_ok else Exit.FAILED

@@ -361,6 +361,14 @@ def test_credentials_go_where_the_provider_wants_them(
     assert (auth.headers(), auth.params(), auth.renew()) == (headers, params, False)
 
 
+def test_a_key_may_stand_in_the_path() -> None:
+    key = ApiKey(name="key", value="a/b c", place="path")
+    assert (key.headers(), key.params()) == ({}, {})
+    called = key.address("https://example.com/v1/{key}/items?{other}")
+    assert called == "https://example.com/v1/a%2Fb%20c/items?{other}"
+    assert key.without_key(called) == "https://example.com/v1/{key}/items?{other}"
+
+
 def test_a_token_the_session_learnt_late_is_left_out_of_its_messages(site: Site, clock: Clock) -> None:
     class Grant:
         def mint(self, _held: Token | None, /) -> Token:

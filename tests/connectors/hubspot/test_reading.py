@@ -130,6 +130,18 @@ def test_more_than_a_search_can_count_are_found(clock: Clock) -> None:
         assert len(found) == len(set(found)) == len(expected(account, "contacts")) > 100
 
 
+def test_what_the_search_does_not_know_yet_is_found_by_the_overlap_of_the_next_run(clock: Clock) -> None:
+    with serving(Account(clock, scale=0.1, rules=Rules(**PLENTY, index_lag=120.0))) as account:
+        connector = account.connector()
+        dataset = account.datasets["companies"]
+        dataset.renew(list(dataset.order)[:3], at=int(NOON.timestamp()))
+        read_at, lookback = clock.now(), timedelta(minutes=10)
+        assert ids(read(connector, "companies", window_start=read_at - timedelta(seconds=1))) == []
+        clock.seconds += 180
+        assert len(ids(read(connector, "companies", window_start=read_at - lookback))) == 3
+        connector.close()
+
+
 def test_what_changes_while_it_is_read_moves_nothing_out_of_sight(
     account: Account, hubspot: Connector
 ) -> None:

@@ -284,6 +284,7 @@ class AtOnce:
     def __init__(self, httpserver: HTTPServer, per_day: int) -> None:
         self.per_day = per_day
         self.pages_honoured = True
+        self.says_cut = True
         self.asked: list[tuple[str, str, str]] = []
         httpserver.expect_request("/api/table_report_data").respond_with_handler(self._answer)
 
@@ -293,11 +294,9 @@ class AtOnce:
         days = range(int(first[-2:]), int(last[-2:]) + 1)
         found = [[f"{day}-{number}"] for day in days for number in range(self.per_day)]
         start = 2 * (int(page) - 1) if self.pages_honoured else 0
-        told = {
-            "headers": ["Customer ID"],
-            "rows": found[start : start + 2],
-            "max_results_exceeded": len(found) > start + 2 or not self.pages_honoured,
-        }
+        told: dict[str, Any] = {"headers": ["Customer ID"], "rows": found[start : start + 2]}
+        if self.says_cut:
+            told["max_results_exceeded"] = len(found) > start + 2 or not self.pages_honoured
         return _json({"data": {"attributes": told}})
 
 
@@ -316,6 +315,17 @@ def test_a_day_with_too_many_rows_is_read_by_pages(httpserver: HTTPServer, clock
         pages = read(connector, "people")
     assert len({row["id"] for row in rows(pages)}) == 5
     assert pages[-1].expected_total == 5
+
+
+@pytest.mark.parametrize(("per_day", "found"), [(1, 4), (2, 8), (5, 20)])
+def test_a_full_answer_that_does_not_say_it_is_cut_is_taken_for_cut(
+    per_day: int, found: int, httpserver: HTTPServer, clock: Clock
+) -> None:
+    AtOnce(httpserver, per_day=per_day).says_cut = False
+    with people(httpserver, clock, way="sync", history_days=4, row_limit=2) as connector:
+        pages = read(connector, "people")
+    assert len({row["id"] for row in rows(pages)}) == found
+    assert pages[-1].expected_total == found
 
 
 def test_pages_that_repeat_are_refused(httpserver: HTTPServer, clock: Clock) -> None:

@@ -193,6 +193,14 @@ def test_a_listing_is_begun_anew_before_it_is_too_deep(clock: Clock) -> None:
     assert max(one.get("read", 0) for one in cursors) <= 400
 
 
+def test_a_listing_too_deep_to_go_on_says_what_to_do(client: sandbox.SandboxClient, clock: Clock) -> None:
+    with shop(client, clock, most_per_listing=6) as connector:
+        first = fetch(connector, "inventory_items", page_size=6)
+        assert len(first.records) == 6
+        with pytest.raises(ConfigError, match=r'6 inventoryItems were read.*Set api to "bulk"'):
+            fetch(connector, "inventory_items", page_size=6, cursor=first.next_cursor)
+
+
 def test_a_cursor_of_the_other_api_begins_again(client: sandbox.SandboxClient, clock: Clock) -> None:
     with shop(client, clock) as connector, pytest.raises(CursorExpired):
         fetch(connector, "orders", cursor=f"{client.url}/shopify/admin/api/2026-10/orders.json?page_info=x")

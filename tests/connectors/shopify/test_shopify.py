@@ -24,6 +24,7 @@ from connectors.errors import (
 )
 from connectors.http import RefusedRequest
 from connectors.kinds import Customer, Order, OrderLine, Product
+from connectors.providers.shopify import graph_records, rest_records
 
 PAGES = Path(__file__).parent / "pages"
 ORDERS = "/admin/api/2026-10/orders.json"
@@ -99,6 +100,32 @@ def test_a_customer_is_understood() -> None:
         country="PL",
     )
     assert (refined("customers", 1).name, refined("customers", 1).country) == ("Wu", None)
+
+
+def test_who_a_customer_is_reads_alike_by_both_apis() -> None:
+    by_rest = rest_records.refine_customer(
+        {
+            "id": 7,
+            "email": "Zoe@Example.com",
+            "first_name": " Zoë",
+            "last_name": "",
+            "phone": "(503) 555-0100",
+            "default_address": {"country_code": "US", "company": " ACME,  Inc. "},
+        }
+    )
+    by_graph = graph_records.refine_customer(
+        {
+            "id": "gid://shopify/Customer/7",
+            "defaultEmailAddress": {"emailAddress": "Zoe@Example.com"},
+            "firstName": " Zoë",
+            "lastName": "",
+            "defaultPhoneNumber": {"phoneNumber": "(503) 555-0100"},
+            "defaultAddress": {"countryCodeV2": "US", "company": " ACME,  Inc. "},
+        }
+    )
+    assert by_rest == by_graph
+    assert (by_rest.email, by_rest.name) == ("zoe@example.com", "Zoë")
+    assert (by_rest.phone, by_rest.company_name) == ("+15035550100", "ACME, Inc.")
 
 
 def test_a_product_is_understood_with_its_variants() -> None:

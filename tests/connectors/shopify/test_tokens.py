@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
 
 import sandbox
-from connectors import connect
+from connectors import connect, exact_json
 from connectors.auth.tokens import MemoryTokens
-from connectors.base import Access, FetchRequest
-from connectors.errors import AuthenticationError, ConfigError, MissingScope, NeedsReconnect
+from connectors.base import Access, Connector, FetchRequest
+from connectors.errors import AuthenticationError, ConfigError, MissingScope, NeedsReconnect, NotReady
 from connectors.providers.shopify.tokens import signature
 from sandbox.shopify_doors import SCOPES
-from tests.connectors.shopify.shops import APP, BACK, OWN, TOKEN, Clock, fetch, rows, sent_back, shop, world
+from tests.connectors.shopify.shops import (
+    APP,
+    BACK,
+    FEW,
+    OWN,
+    TOKEN,
+    Clock,
+    fetch,
+    rows,
+    sent_back,
+    shop,
+    world,
+)
 
 HOUR = 3_600
 
@@ -139,6 +153,42 @@ def test_a_missing_scope_is_named(api: str, client: sandbox.SandboxClient, clock
         found = {check.name: check for check in connector.probe(["orders", "customers"])}
         assert "Missing scope" in found["data: customers"].told
         assert found["data: orders"].is_ok
+
+
+@pytest.mark.parametrize("api", ["graphql", "bulk", "rest"])
+def test_older_orders_need_a_scope_of_their_own(
+    api: str, client: sandbox.SandboxClient, clock: Clock
+) -> None:
+    config: dict[str, Any] = {"api": api, "bulk_poll_seconds": 0.05}
+    with shop(client, clock, credentials=APP, tokens=connected(client, clock), **config) as connector:
+        recent = _orders(connector)
+    asked = {**config, "extra_scopes": ("read_all_orders",)}
+    with shop(client, clock, credentials=APP, **asked) as connector:
+        authorization = connector.authorization()
+        assert authorization is not None
+        token = authorization.exchange(sent_back(connector), verifier="", redirect_uri=BACK)
+    with shop(client, clock, credentials=APP, tokens=MemoryTokens(token), **asked) as connector:
+        every = _orders(connector)
+    since = clock.now() - timedelta(days=60)
+    assert recent.keys() == {number for number, created in every.items() if created >= since}
+    assert 0 < len(recent) < len(every) == FEW["orders"]
+
+
+def _orders(connector: Connector) -> dict[str, datetime]:
+    """Return when each order was created."""
+    found: dict[str, datetime] = {}
+    cursor = None
+    while True:
+        try:
+            page = fetch(connector, "orders", cursor=cursor)
+        except NotReady:
+            continue
+        refine = connector.stream("orders").refine
+        made = [refine(exact_json.loads(record.body)) for record in page.records if not record.problem]
+        found |= {one.external_id: one.occurred_at for one in made if one.occurred_at}
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
 
 
 def test_a_scope_to_write_holds_the_one_to_read(httpserver: HTTPServer) -> None:
