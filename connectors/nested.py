@@ -55,9 +55,9 @@ class NestedListing:
         What was asked for before an error is kept: the error comes again with the next page if it lasts.
 
         :raises TransientError: if the first call may work later
-        :raises CursorExpired: if the parent to go on at is gone
+        :raises CursorExpired: if the parent to go on at is gone, or the cursor is of another kind
         """
-        place = _decoder.decode(request.cursor) if request.cursor else _Place()
+        place = _place_of(request.cursor) if request.cursor else _Place()
         parents = self._parents(request, place.parents)
         number, inside = _found(parents, place)
         found: list[SourceRecord] = []
@@ -83,6 +83,13 @@ class NestedListing:
         if request.cursor is None or self._held is None or self._held[0] != wanted:
             self._held = wanted, self._list_parents(wanted)
         return self._held[1]
+
+
+def _place_of(cursor: str) -> _Place:
+    try:
+        return _decoder.decode(cursor)
+    except msgspec.DecodeError:
+        raise CursorExpired("the cursor names no parent: the settings were changed during the run") from None
 
 
 def _found(parents: Page, place: _Place) -> tuple[int, str | None]:

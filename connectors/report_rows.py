@@ -128,17 +128,24 @@ class JsonLines:
             yield self._assembled(family), end
 
     def _is_child(self, line: bytes) -> bool:
-        try:
+        with suppress(RecordError):
             return bool(self.is_child and self.is_child(exact_json.loads(line)))
+        try:
+            # A value that cannot be kept does not hide whose line it is in.
+            return bool(self.is_child and self.is_child(exact_json.loads_tolerant(line)))
         except RecordError:
-            return True
+            return True  # who knows: it may be
 
     def _assembled(self, family: Sequence[bytes]) -> bytes:
-        """Return the object as one; all its lines if one cannot be read, so that they cannot either."""
+        """Return the object as one; all its lines if a child cannot be read, so that they cannot either."""
         if self.assemble is None or len(family) == 1:
             return family[0]
         try:
-            return exact_json.dumps(self.assemble([exact_json.loads(line) for line in family]))
+            parent = exact_json.loads(family[0])
+        except RecordError:
+            return family[0]  # so that its letter has its id
+        try:
+            return exact_json.dumps(self.assemble([parent, *map(exact_json.loads, family[1:])]))
         except RecordError:
             # Without the children that may have stood there it would land as if they were gone.
             return b"\n".join(family)

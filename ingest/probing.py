@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+
+from django.db import DatabaseError
 
 from connectors.base import Connector
 from connectors.checks import Check
@@ -11,6 +14,8 @@ from connectors.errors import ConfigError
 from ingest import tokens
 from ingest.connecting import connector_for
 from ingest.models import Source
+
+log = logging.getLogger(__name__)
 
 
 def probe(source: Source, *, now: Callable[[], datetime], until: datetime) -> Iterator[Check]:
@@ -26,6 +31,15 @@ def probe(source: Source, *, now: Callable[[], datetime], until: datetime) -> It
         return
     try:
         yield from _steps(connector, source, now=now, until=until)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        log.exception("testing the connection failed", extra={"source": source.name})
+        told = (
+            f"{type(error).__name__} in the {source.connector} connector: {error}. This is a mistake in the "
+            "connector; the log of the process that made the test has the trace."
+        )
+        yield Check(name="rest", seconds=0.0, is_ok=False, told=told)
     finally:
         connector.close()
 

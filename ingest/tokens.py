@@ -18,7 +18,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from connectors.auth.tokens import Mint, Token, token_from
 from connectors.errors import (
@@ -130,7 +129,7 @@ class SourceTokens:
             return self._marked(row, error)
         if isinstance(error, RateLimited):
             wait = timedelta(seconds=error.retry_after) if error.retry_after else SLOWED
-            SourceToken.objects.filter(pk=row.pk).update(quiet_until=timezone.now() + wait)
+            SourceToken.objects.filter(pk=row.pk).update(quiet_until=Now() + wait)
         elif isinstance(error, TransientError | BadResponse):
             SourceToken.objects.filter(pk=row.pk).update(unanswered_at=Now())
         return error
@@ -205,17 +204,17 @@ def _locked(source_id: int) -> SourceToken:
 
 
 def _refusal(row: SourceToken) -> ConnectorError | None:
-    """Return why the provider is not asked now."""
-    reason = (
-        Source.objects.filter(pk=row.pk, needs_reconnect_since__isnull=False)
-        .values_list("needs_reconnect_reason", flat=True)
-        .first()
+    """Return why the provider is not asked now, by the clock of PostgreSQL: workers' clocks differ."""
+    since, reason, now = (
+        Source.objects.filter(pk=row.pk)
+        .values_list("needs_reconnect_since", "needs_reconnect_reason", Now())
+        .get()
     )
-    if reason is not None:
+    if since is not None:
         return NeedsReconnect(reason)
-    if row.quiet_until and (wait := (row.quiet_until - timezone.now()).total_seconds()) > 0:
+    if row.quiet_until and (wait := (row.quiet_until - now).total_seconds()) > 0:
         return RateLimited("The token endpoint asked us to slow down.", retry_after=wait)
-    if row.unanswered_at and timezone.now() - row.unanswered_at < QUIET:
+    if row.unanswered_at and now - row.unanswered_at < QUIET:
         return TransientError(
             "A renewal of the source's token got no answer just now; it is tried again soon."
         )

@@ -158,7 +158,7 @@ class Door:
                 text = f"[API] This action requires merchant approval for {scope} scope."
                 return json_answer({"errors": text}, status=403)
             answer = handler(request)
-            answer.headers["X-Shopify-Shop-Api-Call-Limit"] = f"{int(level)}/{BUCKET}"
+            answer.headers["X-Shopify-Shop-Api-Call-Limit"] = f"{int(level)}/{self._bucket.size:g}"
             answer.headers["X-Shopify-API-Version"] = VERSION
             return answer
 

@@ -47,13 +47,13 @@ class ReportRunAdmin(ReadOnlyAdmin):
     def rows_shown(self, run: ReportRun) -> str:
         return cells.number(run.rows)
 
-    @admin.display(description="Asked for next")
+    @admin.display(description="Next poll (UTC)")
     def next_poll(self, run: ReportRun) -> str:
-        return cells.utc(run.next_poll_at)
+        return cells.moment(run.next_poll_at)
 
-    @admin.display(description="Started")
+    @admin.display(description="Started (UTC)")
     def started(self, run: ReportRun) -> str:
-        return cells.utc(run.started_at)
+        return cells.moment(run.started_at)
 
     def panels(self, request: HttpRequest, row: ReportRun) -> list[Panel]:
         pairs = [

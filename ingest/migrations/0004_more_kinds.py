@@ -80,6 +80,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='account_day'), models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='account_parent'), models.Index(condition=models.Q(('parent__isnull', True), ('parent_external_id__isnull', False)), fields=['source', 'parent_external_id'], name='account_awaits_parent')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_account_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -132,6 +134,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='employee_day'), models.Index(fields=['email'], name='employee_email')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_employee_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -165,12 +169,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='deal_day'), models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner'], name='deal_owner'), models.Index(condition=models.Q(('owner__isnull', True), ('owner_external_id__isnull', False)), fields=['source', 'owner_external_id'], name='deal_awaits_owner'), models.Index(condition=models.Q(('company__isnull', False)), fields=['company'], name='deal_company'), models.Index(condition=models.Q(('company__isnull', True), ('company_external_id__isnull', False)), fields=['source', 'company_external_id'], name='deal_awaits_company'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='deal_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='deal_awaits_customer')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_deal_per_external_id')],
             },
-        ),
-        migrations.AddField(
-            model_name='company',
-            name='owner',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='companies', to='ingest.employee'),
         ),
         migrations.CreateModel(
             name='InventoryItem',
@@ -195,6 +196,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'inventory item',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='inventoryitem_day')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_inventoryitem_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -256,6 +259,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='location_day')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_location_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -284,6 +289,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'inventory level',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='inventorylevel_day'), models.Index(condition=models.Q(('inventory_item__isnull', False)), fields=['inventory_item'], name='level_inventory_item'), models.Index(condition=models.Q(('inventory_item__isnull', True), ('inventory_item_external_id__isnull', False)), fields=['source', 'inventory_item_external_id'], name='level_awaits_inventory_item'), models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='level_location'), models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='level_awaits_location')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_inventorylevel_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -311,6 +318,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='fulfillment_day'), models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='fulfillment_order'), models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='fulfillment_awaits_order'), models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='fulfillment_location'), models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='fulfillment_awaits_location')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_fulfillment_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -340,6 +349,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'class session',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='classsession_day'), models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='session_location'), models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='session_awaits_location')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_classsession_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -373,6 +384,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='membership_day'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='membership_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='membership_awaits_customer'), models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='membership_location'), models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='membership_awaits_location'), models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='membership_product'), models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='membership_awaits_product')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_membership_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -407,6 +420,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='payment_day'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='payment_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='payment_awaits_customer'), models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='payment_order'), models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='payment_awaits_order'), models.Index(condition=models.Q(('invoice__isnull', False)), fields=['invoice'], name='payment_invoice'), models.Index(condition=models.Q(('invoice__isnull', True), ('invoice_external_id__isnull', False)), fields=['source', 'invoice_external_id'], name='payment_awaits_invoice'), models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='payment_parent'), models.Index(condition=models.Q(('parent__isnull', True), ('parent_external_id__isnull', False)), fields=['source', 'parent_external_id'], name='payment_awaits_parent')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_payment_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -435,6 +450,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='dispute_day'), models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='dispute_payment'), models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='dispute_awaits_payment'), models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='dispute_order'), models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='dispute_awaits_order')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_dispute_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -459,6 +476,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='payout_day')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_payout_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -487,6 +506,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='price_day'), models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='price_product'), models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='price_awaits_product')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_price_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -520,6 +541,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'invoice line',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='invoiceline_day'), models.Index(condition=models.Q(('invoice__isnull', False)), fields=['invoice'], name='invoiceline_invoice'), models.Index(condition=models.Q(('invoice__isnull', True), ('invoice_external_id__isnull', False)), fields=['source', 'invoice_external_id'], name='invoiceline_awaits_invoice'), models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='invoiceline_product'), models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='invoiceline_awaits_product'), models.Index(condition=models.Q(('price__isnull', False)), fields=['price'], name='invoiceline_price'), models.Index(condition=models.Q(('price__isnull', True), ('price_external_id__isnull', False)), fields=['source', 'price_external_id'], name='invoiceline_awaits_price')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_invoiceline_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -547,6 +570,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'product image',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='productimage_day'), models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='image_product'), models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='image_awaits_product')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_productimage_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -574,6 +599,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='refund_day'), models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='refund_payment'), models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='refund_awaits_payment'), models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='refund_order'), models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='refund_awaits_order')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_refund_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -608,6 +635,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'balance transaction',
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='balancetransaction_day'), models.Index(condition=models.Q(('payout__isnull', False)), fields=['payout'], name='balance_payout'), models.Index(condition=models.Q(('payout__isnull', True), ('payout_external_id__isnull', False)), fields=['source', 'payout_external_id'], name='balance_awaits_payout'), models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='balance_payment'), models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='balance_awaits_payment'), models.Index(condition=models.Q(('refund__isnull', False)), fields=['refund'], name='balance_refund'), models.Index(condition=models.Q(('refund__isnull', True), ('refund_external_id__isnull', False)), fields=['source', 'refund_external_id'], name='balance_awaits_refund')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_balancetransaction_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -638,6 +667,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='reservation_day'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='booking_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='booking_awaits_customer'), models.Index(condition=models.Q(('class_session__isnull', False)), fields=['class_session'], name='booking_class_session'), models.Index(condition=models.Q(('class_session__isnull', True), ('class_session_external_id__isnull', False)), fields=['source', 'class_session_external_id'], name='booking_awaits_class_session'), models.Index(condition=models.Q(('membership__isnull', False)), fields=['membership'], name='booking_membership'), models.Index(condition=models.Q(('membership__isnull', True), ('membership_external_id__isnull', False)), fields=['source', 'membership_external_id'], name='booking_awaits_membership')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_reservation_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -673,12 +704,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='subscription_day'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='subscription_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='subscription_awaits_customer'), models.Index(condition=models.Q(('price__isnull', False)), fields=['price'], name='subscription_price'), models.Index(condition=models.Q(('price__isnull', True), ('price_external_id__isnull', False)), fields=['source', 'price_external_id'], name='subscription_awaits_price')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_subscription_per_external_id')],
             },
-        ),
-        migrations.AddField(
-            model_name='invoice',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='invoices', to='ingest.subscription'),
         ),
         migrations.CreateModel(
             name='Ticket',
@@ -709,6 +737,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='ticket_day'), models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner'], name='ticket_owner'), models.Index(condition=models.Q(('owner__isnull', True), ('owner_external_id__isnull', False)), fields=['source', 'owner_external_id'], name='ticket_awaits_owner'), models.Index(condition=models.Q(('company__isnull', False)), fields=['company'], name='ticket_company'), models.Index(condition=models.Q(('company__isnull', True), ('company_external_id__isnull', False)), fields=['source', 'company_external_id'], name='ticket_awaits_company'), models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='ticket_customer'), models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='ticket_awaits_customer')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_ticket_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -736,6 +766,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='vendor_day'), models.Index(fields=['email'], name='vendor_email')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_vendor_per_external_id')],
             },
         ),
         migrations.CreateModel(
@@ -765,67 +797,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'indexes': [models.Index(fields=['day'], name='bill_day'), models.Index(condition=models.Q(('vendor__isnull', False)), fields=['vendor'], name='bill_vendor'), models.Index(condition=models.Q(('vendor__isnull', True), ('vendor_external_id__isnull', False)), fields=['source', 'vendor_external_id'], name='bill_awaits_vendor'), models.Index(condition=models.Q(('account__isnull', False)), fields=['account'], name='bill_account'), models.Index(condition=models.Q(('account__isnull', True), ('account_external_id__isnull', False)), fields=['source', 'account_external_id'], name='bill_awaits_account')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='one_bill_per_external_id')],
             },
         ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(fields=['day'], name='account_day'),
+        migrations.AddField(
+            model_name='company',
+            name='owner',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='companies', to='ingest.employee'),
         ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='account_parent'),
-        ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(condition=models.Q(('parent__isnull', True), ('parent_external_id__isnull', False)), fields=['source', 'parent_external_id'], name='account_awaits_parent'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_account_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='employee',
-            index=models.Index(fields=['day'], name='employee_day'),
-        ),
-        migrations.AddIndex(
-            model_name='employee',
-            index=models.Index(fields=['email'], name='employee_email'),
-        ),
-        migrations.AddConstraint(
-            model_name='employee',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_employee_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['day'], name='deal_day'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner'], name='deal_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('owner__isnull', True), ('owner_external_id__isnull', False)), fields=['source', 'owner_external_id'], name='deal_awaits_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('company__isnull', False)), fields=['company'], name='deal_company'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('company__isnull', True), ('company_external_id__isnull', False)), fields=['source', 'company_external_id'], name='deal_awaits_company'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='deal_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='deal_awaits_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_deal_per_external_id'),
+        migrations.AddField(
+            model_name='invoice',
+            name='subscription',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='invoices', to='ingest.subscription'),
         ),
         migrations.AddIndex(
             model_name='company',
@@ -846,366 +830,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='company',
             constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_company_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='inventoryitem',
-            index=models.Index(fields=['day'], name='inventoryitem_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='inventoryitem',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_inventoryitem_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='location',
-            index=models.Index(fields=['day'], name='location_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='location',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_location_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='inventorylevel',
-            index=models.Index(fields=['day'], name='inventorylevel_day'),
-        ),
-        migrations.AddIndex(
-            model_name='inventorylevel',
-            index=models.Index(condition=models.Q(('inventory_item__isnull', False)), fields=['inventory_item'], name='level_inventory_item'),
-        ),
-        migrations.AddIndex(
-            model_name='inventorylevel',
-            index=models.Index(condition=models.Q(('inventory_item__isnull', True), ('inventory_item_external_id__isnull', False)), fields=['source', 'inventory_item_external_id'], name='level_awaits_inventory_item'),
-        ),
-        migrations.AddIndex(
-            model_name='inventorylevel',
-            index=models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='level_location'),
-        ),
-        migrations.AddIndex(
-            model_name='inventorylevel',
-            index=models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='level_awaits_location'),
-        ),
-        migrations.AddConstraint(
-            model_name='inventorylevel',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_inventorylevel_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='fulfillment',
-            index=models.Index(fields=['day'], name='fulfillment_day'),
-        ),
-        migrations.AddIndex(
-            model_name='fulfillment',
-            index=models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='fulfillment_order'),
-        ),
-        migrations.AddIndex(
-            model_name='fulfillment',
-            index=models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='fulfillment_awaits_order'),
-        ),
-        migrations.AddIndex(
-            model_name='fulfillment',
-            index=models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='fulfillment_location'),
-        ),
-        migrations.AddIndex(
-            model_name='fulfillment',
-            index=models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='fulfillment_awaits_location'),
-        ),
-        migrations.AddConstraint(
-            model_name='fulfillment',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_fulfillment_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='classsession',
-            index=models.Index(fields=['day'], name='classsession_day'),
-        ),
-        migrations.AddIndex(
-            model_name='classsession',
-            index=models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='session_location'),
-        ),
-        migrations.AddIndex(
-            model_name='classsession',
-            index=models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='session_awaits_location'),
-        ),
-        migrations.AddConstraint(
-            model_name='classsession',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_classsession_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(fields=['day'], name='membership_day'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='membership_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='membership_awaits_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('location__isnull', False)), fields=['location'], name='membership_location'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('location__isnull', True), ('location_external_id__isnull', False)), fields=['source', 'location_external_id'], name='membership_awaits_location'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='membership_product'),
-        ),
-        migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='membership_awaits_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_membership_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['day'], name='payment_day'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='payment_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='payment_awaits_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='payment_order'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='payment_awaits_order'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('invoice__isnull', False)), fields=['invoice'], name='payment_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('invoice__isnull', True), ('invoice_external_id__isnull', False)), fields=['source', 'invoice_external_id'], name='payment_awaits_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='payment_parent'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('parent__isnull', True), ('parent_external_id__isnull', False)), fields=['source', 'parent_external_id'], name='payment_awaits_parent'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_payment_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(fields=['day'], name='dispute_day'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='dispute_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='dispute_awaits_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='dispute_order'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='dispute_awaits_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_dispute_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['day'], name='payout_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_payout_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='price',
-            index=models.Index(fields=['day'], name='price_day'),
-        ),
-        migrations.AddIndex(
-            model_name='price',
-            index=models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='price_product'),
-        ),
-        migrations.AddIndex(
-            model_name='price',
-            index=models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='price_awaits_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_price_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(fields=['day'], name='invoiceline_day'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('invoice__isnull', False)), fields=['invoice'], name='invoiceline_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('invoice__isnull', True), ('invoice_external_id__isnull', False)), fields=['source', 'invoice_external_id'], name='invoiceline_awaits_invoice'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='invoiceline_product'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='invoiceline_awaits_product'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('price__isnull', False)), fields=['price'], name='invoiceline_price'),
-        ),
-        migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(condition=models.Q(('price__isnull', True), ('price_external_id__isnull', False)), fields=['source', 'price_external_id'], name='invoiceline_awaits_price'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_invoiceline_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='productimage',
-            index=models.Index(fields=['day'], name='productimage_day'),
-        ),
-        migrations.AddIndex(
-            model_name='productimage',
-            index=models.Index(condition=models.Q(('product__isnull', False)), fields=['product'], name='image_product'),
-        ),
-        migrations.AddIndex(
-            model_name='productimage',
-            index=models.Index(condition=models.Q(('product__isnull', True), ('product_external_id__isnull', False)), fields=['source', 'product_external_id'], name='image_awaits_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='productimage',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_productimage_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(fields=['day'], name='refund_day'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='refund_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='refund_awaits_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='refund_order'),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('order__isnull', True), ('order_external_id__isnull', False)), fields=['source', 'order_external_id'], name='refund_awaits_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_refund_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(fields=['day'], name='balancetransaction_day'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('payout__isnull', False)), fields=['payout'], name='balance_payout'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('payout__isnull', True), ('payout_external_id__isnull', False)), fields=['source', 'payout_external_id'], name='balance_awaits_payout'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('payment__isnull', False)), fields=['payment'], name='balance_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('payment__isnull', True), ('payment_external_id__isnull', False)), fields=['source', 'payment_external_id'], name='balance_awaits_payment'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('refund__isnull', False)), fields=['refund'], name='balance_refund'),
-        ),
-        migrations.AddIndex(
-            model_name='balancetransaction',
-            index=models.Index(condition=models.Q(('refund__isnull', True), ('refund_external_id__isnull', False)), fields=['source', 'refund_external_id'], name='balance_awaits_refund'),
-        ),
-        migrations.AddConstraint(
-            model_name='balancetransaction',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_balancetransaction_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(fields=['day'], name='reservation_day'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='booking_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='booking_awaits_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('class_session__isnull', False)), fields=['class_session'], name='booking_class_session'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('class_session__isnull', True), ('class_session_external_id__isnull', False)), fields=['source', 'class_session_external_id'], name='booking_awaits_class_session'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('membership__isnull', False)), fields=['membership'], name='booking_membership'),
-        ),
-        migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('membership__isnull', True), ('membership_external_id__isnull', False)), fields=['source', 'membership_external_id'], name='booking_awaits_membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_reservation_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['day'], name='subscription_day'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='subscription_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='subscription_awaits_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('price__isnull', False)), fields=['price'], name='subscription_price'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('price__isnull', True), ('price_external_id__isnull', False)), fields=['source', 'price_external_id'], name='subscription_awaits_price'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_subscription_per_external_id'),
         ),
         migrations.AddIndex(
             model_name='invoice',
@@ -1234,73 +858,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoice',
             constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_invoice_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['day'], name='ticket_day'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner'], name='ticket_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('owner__isnull', True), ('owner_external_id__isnull', False)), fields=['source', 'owner_external_id'], name='ticket_awaits_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('company__isnull', False)), fields=['company'], name='ticket_company'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('company__isnull', True), ('company_external_id__isnull', False)), fields=['source', 'company_external_id'], name='ticket_awaits_company'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer'], name='ticket_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('customer__isnull', True), ('customer_external_id__isnull', False)), fields=['source', 'customer_external_id'], name='ticket_awaits_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_ticket_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='vendor',
-            index=models.Index(fields=['day'], name='vendor_day'),
-        ),
-        migrations.AddIndex(
-            model_name='vendor',
-            index=models.Index(fields=['email'], name='vendor_email'),
-        ),
-        migrations.AddConstraint(
-            model_name='vendor',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_vendor_per_external_id'),
-        ),
-        migrations.AddIndex(
-            model_name='bill',
-            index=models.Index(fields=['day'], name='bill_day'),
-        ),
-        migrations.AddIndex(
-            model_name='bill',
-            index=models.Index(condition=models.Q(('vendor__isnull', False)), fields=['vendor'], name='bill_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='bill',
-            index=models.Index(condition=models.Q(('vendor__isnull', True), ('vendor_external_id__isnull', False)), fields=['source', 'vendor_external_id'], name='bill_awaits_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='bill',
-            index=models.Index(condition=models.Q(('account__isnull', False)), fields=['account'], name='bill_account'),
-        ),
-        migrations.AddIndex(
-            model_name='bill',
-            index=models.Index(condition=models.Q(('account__isnull', True), ('account_external_id__isnull', False)), fields=['source', 'account_external_id'], name='bill_awaits_account'),
-        ),
-        migrations.AddConstraint(
-            model_name='bill',
-            constraint=models.UniqueConstraint(fields=('source', 'external_id'), name='one_bill_per_external_id'),
         ),
     ]

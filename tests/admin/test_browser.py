@@ -220,7 +220,11 @@ def test_who_says_no_at_the_provider_reads_so_and_may_try_again(window: Page, si
 def says_no(request: Request) -> Answer | None:
     if request.path != "/authorize":
         return None
-    said = {"error": "access_denied", "error_description": "<b>No</b> thanks", "state": request.query["state"]}
+    said = {
+        "error": "access_denied",
+        "error_description": "<b>No</b> thanks",
+        "state": request.query["state"],
+    }
     back = f"{request.query['redirect_uri']}?{urlencode(said)}"
     return Answer(status=302, headers={"Location": back}, body=b"")
 

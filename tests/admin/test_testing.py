@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from connectors.providers.rest import Rest
+from ingest.admin import testing
 from ingest.connecting import lay_out_streams
 from ingest.models import Source
 from tests.admin.pages import detail_of, list_of, verb_of
@@ -48,6 +51,15 @@ def test_each_step_is_on_the_page_with_its_time(boss: Client, source: Source) ->
     assert SECRET not in page
 
 
+def test_a_step_that_was_not_taken_is_not_called_good(
+    boss: Client, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "PATIENCE", timedelta(0))
+    page = boss.post(verb_of(source, "test"), follow=True).content.decode()
+    assert page.count(">not tried</span>") == 1
+    assert "the steps left were not taken" in page
+
+
 def test_the_steps_are_shown_once(boss: Client, source: Source) -> None:
     assert "Test of the connection" in boss.post(verb_of(source, "test"), follow=True).content.decode()
     assert "Test of the connection" not in boss.get(detail_of(source)).content.decode()
@@ -58,6 +70,19 @@ def test_the_step_that_failed_is_the_message(boss: Client, site: Site, source: S
     answer = boss.post(verb_of(source, "test"), follow=True)
     assert "items: data: items: Missing scope: " in said(answer)
     assert ">failed</span>" in answer.content.decode()
+
+
+def test_a_mistake_in_the_connector_is_a_step_that_failed(
+    boss: Client, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: Any) -> None:
+        raise KeyError("id")
+
+    monkeypatch.setattr(Rest, "fetch", stumble)
+
+    answer = boss.post(verb_of(source, "test"), follow=True)
+
+    assert "KeyError in the rest connector: 'id'. This is a mistake in the connector" in said(answer)
 
 
 def test_steps_of_several_sources_wait_on_the_page_of_each(boss: Client, site: Site, source: Source) -> None:

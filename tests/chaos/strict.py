@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,10 @@ SHOP, VAULT, OFFICE = "strict shop", "vault", "office"
 VAULT_ID, VAULT_SECRET = "vault-app", "vault-secret"  # not secrets: this world is pretended
 VAULT_PAGINGS = ("cursor", "next")
 SHOP_STREAMS = ("customers", "orders", "products")
-#: Calls a second; the real one has 2 for most shops.
-RATE = 2.0
+#: Calls a second, as most shops have, and so many at once after a rest, where the real one takes 40.
+RATE, BURST = 2.0, 4.0
+#: How many at once are made.
+OUR_BURST = 2.0
 AMOUNTS: dict[str, Any] = {"customers": 90, "products": 60, "orders": 120, "items": 120, "latency_ms": 20}
 #: What changes all the while.
 ALIVE = (
@@ -46,12 +48,27 @@ ALIVE = (
 )
 
 
+class WatchedBucket(Bucket):
+    """Writes down when a call was one too many."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        super().__init__(leak_rate=RATE, size=BURST, clock=clock)
+        self.refused: list[float] = []
+
+    def take(self, cost: float = 1.0) -> float | None:
+        level = super().take(cost)
+        if level is None:
+            self.refused.append(self._clock())
+        return level
+
+
 class StrictWorld(World):
     """Three providers: a shop, a vault and an office."""
 
     def __init__(self, options: Options) -> None:
         self.oauth: dict[str, WatchedOAuth] = {}
         self.desk: StrictDesk
+        self.bucket: WatchedBucket
         offer = shopify.SIMULATOR.offer
         super().__init__(
             options,
@@ -77,8 +94,8 @@ class StrictWorld(World):
         rules = replace(keys.offline.rules, access_seconds=ACCESS_SECONDS)
         watched = WatchedOAuth(client, clock=setting.clock, rules=rules, seed=setting.options.seed)
         keys.offline = self.oauth[SHOP] = watched
-        bucket = Bucket(leak_rate=RATE, clock=setting.clock)
-        shop = shopify.Shop(dict(setting.datasets), door=Door(keys, bucket))
+        self.bucket = WatchedBucket(clock=setting.clock)
+        shop = shopify.Shop(dict(setting.datasets), door=Door(keys, self.bucket))
         return {
             **shop.routes(),
             f"POST {shopify.ROOT}oauth/access_token": keys.token,
@@ -115,7 +132,7 @@ class StrictWorld(World):
 
     def _told(self, _: Request) -> Answer:
         uses = {name: one.told() for name, one in self.oauth.items()}
-        return json_answer({"uses": uses, **self.desk.told()})
+        return json_answer({"uses": uses, "refused": self.bucket.refused, **self.desk.told()})
 
     def _asked(self, request: Request) -> Answer:
         order: Any = msgspec.json.decode(request.body)

@@ -19,6 +19,8 @@ class Seen(msgspec.Struct, kw_only=True):
 
     #: By provider, each time a refresh token was shown.
     uses: dict[str, list[Use]]
+    #: When a call was one too many, lies apart.
+    refused: list[float]
     #: How many rows each report had.
     rows: dict[str, int]
     #: Files that were asked for with the key of the API.
@@ -42,12 +44,6 @@ class StrictClient(SandboxClient):
     def rest(self) -> None:
         """Lose no answer and let no report fail from now on."""
         self._watch("rest", {})
-
-    def own_429s(self) -> int:
-        """Return how often we were one call too many, lies apart."""
-        counts = self.requests()
-        lies = sum(int(count) for name, count in counts["lies"].items() if name.startswith("429"))
-        return int(counts["by_status"].get("429", 0)) - lies
 
     def _watch(self, what: str, order: Any = None) -> Any:
         data = None if order is None else msgspec.json.encode(order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,8 @@ from sandbox.oauth_rules import Client, Rules
 #: So that a minute sees as many renewals as a day of hourly tokens.
 ACCESS_SECONDS = 5.0
 LOST_SHARE = 0.15
+#: It takes its time, so that whoever wants a new token meanwhile would ask, too.
+SLOW_SECONDS = 0.3
 
 
 class Use(msgspec.Struct, kw_only=True):
@@ -42,6 +45,8 @@ class WatchedOAuth(OAuthServer):
 
     def token(self, request: Request) -> Answer:
         form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        if self.is_restless:
+            time.sleep(SLOW_SECONDS)
         with self._lock:
             loses = self.is_restless and self._chance.random() < LOST_SHARE
             self.lose_answers(int(loses))

@@ -58,10 +58,10 @@ def test_it_is_not_forgiven_for_what_happened_elsewhere_or_at_another_time(struc
 
 
 def test_calls_too_many_are_forgiven_as_far_as_redis_was_struck() -> None:
-    struck = [blow("redis", 1, 2), blow("worker-1", 1, 2)]
-    assert list(accounts.too_many_calls(accounts.CALLS_AT_ONCE, struck)) == []
-    assert len(list(accounts.too_many_calls(accounts.CALLS_AT_ONCE + 1, struck))) == 1
-    assert len(list(accounts.too_many_calls(1, []))) == 1
+    struck = [blow("redis", 100, 102), blow("worker-1", 200, 202)]
+    assert list(accounts.too_many_calls([101.0] * accounts.CALLS_AT_ONCE, struck)) == []
+    assert len(list(accounts.too_many_calls([101.0] * (accounts.CALLS_AT_ONCE + 1), struck))) == 1
+    assert len(list(accounts.too_many_calls([99.0, 201.0], struck))) == 2
 
 
 @pytest.mark.django_db
@@ -100,14 +100,16 @@ def test_reports_are_accounted_for(state: str, rows: int, attempt: int, said: st
         attempt=attempt,
         started_at="2026-01-01T00:00:00Z",
     )
-    found = [str(one) for one in accounts.reports_amiss(Seen(uses={}, rows={"rep_1": 5}, betrayed=0))]
+    found = [
+        str(one) for one in accounts.reports_amiss(Seen(uses={}, refused=[], rows={"rep_1": 5}, betrayed=0))
+    ]
     assert len(found) == bool(said)
     assert all(said in line for line in found)
 
 
 @pytest.mark.django_db
 def test_a_key_sent_along_for_a_file_is_found() -> None:
-    assert len(list(accounts.reports_amiss(Seen(uses={}, rows={}, betrayed=1)))) == 1
+    assert len(list(accounts.reports_amiss(Seen(uses={}, refused=[], rows={}, betrayed=1)))) == 1
 
 
 def test_the_watched_server_writes_down_what_became_of_each_token() -> None:

@@ -113,6 +113,12 @@ def test_where_the_parent_is_gone_the_window_is_begun_again() -> None:
         provider.listing().fetch(FetchRequest(cursor=cursor))
 
 
+@pytest.mark.parametrize("cursor", ["page2", '{"number":"x"}', "[]"])
+def test_a_cursor_from_before_the_settings_were_changed_is_over(cursor: str) -> None:
+    with pytest.raises(CursorExpired, match="settings"):
+        Provider({"a": 1}).listing().fetch(FetchRequest(cursor=cursor))
+
+
 def test_a_run_that_begins_does_not_go_by_the_parents_of_the_last_one() -> None:
     provider = Provider({"a": 1, "b": 1})
     listing = provider.listing()

@@ -270,6 +270,25 @@ def test_a_broken_line_among_children_keeps_the_parent_from_landing_without_the_
     assert json.loads(page.records[0].body) == lines.decode().strip()
 
 
+def test_an_object_that_cannot_be_kept_costs_neither_the_one_before_it_nor_its_own_id(office: Open) -> None:
+    lines = [
+        b'{"id": "o1"}',
+        b'{"id": "l1", "__parentId": "o1"}',
+        b'{"id": "o2", "note": "a\\u0000b"}',
+        b'{"id": "l2", "__parentId": "o2"}',
+        b'{"id": "o3"}',
+        b'{"id": "l3", "note": "a\\u0000b", "__parentId": "o3"}',
+        b'{"id": "o4"}',
+    ]
+    desk = office(b"\n".join(lines), seconds=0)
+
+    (page,) = read_all(desk.flow(FAMILIES), started(desk))
+
+    found = [(one.external_id, bool(one.problem)) for one in page.records]
+    assert found == [("o1", False), ("o2", True), ("", True), ("o4", False)]
+    assert json.loads(page.records[0].body) == {"id": "o1", "lines": ["l1"]}
+
+
 def test_children_without_end_are_not_gathered_in_memory(
     office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,7 +131,7 @@ def test_eight_workers_without_redis_keep_below_the_limit(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         nobody = f"redis://127.0.0.1:{unused.getsockname()[1]}/0"
-    report(strict, all_working(strict, 12, REDIS_URL=nobody), capfd)
+    report(strict, all_working(strict, 20, REDIS_URL=nobody), capfd)
     assert strict.refused == 0
     assert len(strict.served) >= WORKERS
 

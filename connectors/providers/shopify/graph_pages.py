@@ -63,8 +63,8 @@ class GraphPages:
         place = _place(request.cursor)
         if place.read >= self._most and not listing.is_sorted:
             raise ConfigError(
-                f"{self._connector}: {place.read} {listing.path} were read, and Shopify pages through 25,000 at "
-                'most. Set api to "bulk" (inventory items) or to "rest", then run a full refresh.'
+                f"{self._connector}: {place.read} {listing.path} were read, and Shopify pages through 25,000 "
+                'at most. Set api to "bulk" (inventory items) or to "rest", then run a full refresh.'
             )
         answer = self._asked(listing, request, place)
         outer, _, _ = listing.path.rpartition(".")

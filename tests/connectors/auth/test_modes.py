@@ -184,6 +184,7 @@ def test_a_stream_that_would_start_a_report_proves_nothing() -> None:
     checks = probed(Reports(config=None, credentials=NoCredentials(), access=Access()))
     assert list(checks) == ["credentials", "stream: sales"]
     assert "not tried: it is read by report only" in checks["stream: sales"].told
+    assert [check.is_taken for check in checks.values()] == [True, False]
 
 
 def as_record(payload: Any) -> Kind:

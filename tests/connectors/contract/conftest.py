@@ -11,7 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 import sandbox
-from tests.connectors.contract import rooms, small
+from tests.connectors.contract import rooms, small, ways
 from tests.connectors.contract import test_contract as contract
 from tests.connectors.contract import test_streams as streams
 from tests.connectors.contract.small import Run, Small
@@ -48,7 +48,7 @@ def run(
     known: dict[str, Any] = {
         "name": "small",
         "stream_name": "orders",
-        "status": 500,
+        "way": "key",
         "outside": sandbox.SandboxClient(small.URL),
         "caplog": caplog,
         "httpserver": httpserver,
@@ -56,9 +56,9 @@ def run(
 
     def held(check: Callable[..., None], room: type[Small], **offer: Any) -> None:
         monkeypatch.setattr("connectors.all_connectors", lambda: {"small": room})
-        for module in (contract, streams):
+        for module in (contract, streams, ways):
             monkeypatch.setattr(module, "all_connectors", lambda: {"small": room})
-        for place in (contract, rooms):
+        for place in (contract, rooms, ways):
             monkeypatch.setattr(place, "all_simulators", lambda: {"small": small.simulator(**offer)})
         check(**{name: known[name] for name in inspect.signature(check).parameters})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,16 +14,17 @@ from pydantic import ConfigDict, SecretStr
 
 from connectors.base import AuthMode, Config, FetchRequest, Page, Stream
 from connectors.checks import Check
-from connectors.errors import AuthenticationError, TransientError
+from connectors.errors import AuthenticationError, MissingScope, TransientError
 from tests.connectors.contract import rooms, small
 from tests.connectors.contract import test_contract as contract
+from tests.connectors.contract import test_secrets as secrets
 from tests.connectors.contract import test_streams as streams
 from tests.connectors.contract.small import CAUGHT, KEY, Run, Small, SmallKey, room_with, with_pages
 from tests.connectors.contract.test_stream_bites import BROKEN_STREAMS
 
 CHECKS = [
     check
-    for module in (contract, streams)
+    for module in (contract, secrets, streams)
     for name, check in sorted(vars(module).items())
     if name.startswith("test_")
 ]
@@ -156,6 +158,14 @@ def caused(key: str) -> Exception:
     return error
 
 
+def scopeless(key: str) -> Exception:
+    return MissingScope("small: not for this", needed=(key,))
+
+
+def in_base64(key: str) -> Exception:
+    return TransientError(f"small: no to {base64.b64encode(b'ann:' + key.encode()).decode()}")
+
+
 def anyone(self: Small, stream: Stream, request: FetchRequest) -> Page:
     return Page(records=self.listed(stream))
 
@@ -184,10 +194,11 @@ def with_key_in_cursor(page: Page, request: FetchRequest, room: Small) -> Page:
     return replace(page, stream_state={"key": room.credentials.key.get_secret_value()})
 
 
-REFUSED, SHOWN, SAID_BACK = (
+REFUSED, SHOWN, SAID_BACK, NOBODY = (
     contract.test_bad_credentials_are_a_config_error,
     contract.test_no_secret_is_in_any_log_or_error,
-    contract.test_no_secret_is_shown_though_the_provider_says_it_back,
+    secrets.test_no_secret_is_shown_though_the_provider_says_it_back,
+    secrets.test_no_secret_is_shown_where_nobody_answers,
 )
 BROKEN_LOCKS = {
     "anyone is let in": (room_with(fetch=anyone), REFUSED),
@@ -207,6 +218,10 @@ BROKEN_LOCKS = {
     "a state holds the key": (with_pages(with_key_in_cursor), SHOWN),
     "an error shows the key": (raising(TransientError), SAID_BACK),
     "the cause of an error shows the key": (raising(caused), SAID_BACK),
+    "an error where nobody answers shows the key": (raising(TransientError), NOBODY),
+    "a log where nobody answers shows the key": (room_with(fetch=logs), NOBODY),
+    "a missing scope shows the key": (raising(scopeless), SAID_BACK),
+    "the key is shown in base64": (raising(in_base64), SAID_BACK),
     "nobody is told of an error": (room_with(fetch=anyone), SAID_BACK),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from urllib.parse import quote
@@ -20,6 +20,8 @@ from connectors.errors import ConfigError, ConnectorError
 from tests.connectors.contract.rooms import NOWHERE
 from tests.connectors.contract.ways import HELD, Way, each_way, has_secret, shown_by, ways_into
 
+Shape = Callable[[str], str]
+Mood = tuple[str, int, Shape]
 PLACES: dict[str, Callable[[Request], str]] = {
     "query": lambda request: request.url,
     "headers": lambda request: "\n".join(value for name, value in request.headers if name != "Host"),
@@ -41,8 +43,11 @@ def _as_object(said: str) -> str:
     return json.dumps({"error": {"message": said, "type": said, "code": said}, "errors": said, "data": said})
 
 
-SHAPES = (_as_words, _as_error, _as_object)
-STATUSES = (200, 302, 400, 401, 403, 404, 429, 500)
+#: How an answer may look; only those that rooms look into come in every shape.
+ANSWERS = (
+    *((status, _as_words) for status in (200, 302, 401, 403, 404, 429, 500)),
+    *product((200, 400), (_as_error, _as_object)),
+)
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Echo:
 
     place: str = "query"
     status: int = 200
-    shape: Callable[[str], str] = _as_words
+    shape: Shape = _as_words
     #: The places where secrets came.
     seen: set[str] = field(default_factory=set)
 
@@ -60,11 +65,17 @@ class Echo:
         said = " ".join(PLACES[self.place](request).split())
         headers = {"Location": f"http://elsewhere.example/?{quote(said)}"} if self.status == 302 else {}
         if self.status == 403:
-            headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{said.replace(chr(34), "%22")}"'
+            headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{said}"'
         return Response(self.shape(said), self.status, headers, content_type="application/json")
 
     def moods(self) -> Iterator[str]:
-        for self.place, self.status, self.shape in product(PLACES, STATUSES, SHAPES):
+        """Say back each place once, then those where secrets came in all ways."""
+        first = [(place, 400, _as_words) for place in PLACES]
+        yield from self._in_moods(first)
+        yield from self._in_moods((place, *answer) for place in sorted(self.seen) for answer in ANSWERS)
+
+    def _in_moods(self, moods: Iterable[Mood]) -> Iterator[str]:
+        for self.place, self.status, self.shape in moods:
             yield f"{self.status} {self.shape.__name__} with the {self.place}"
 
 
@@ -96,7 +107,7 @@ def said_back(
     leaks = []
     for mood in echo.moods():
         caplog.clear()
-        is_first = (echo.place, echo.shape) != ("headers", _as_error)
+        is_first = (echo.status, echo.shape) != (400, _as_error)
         shown, errors = _told(name, ways_into(name, url)[way], url, is_first=is_first)
         assert errors or echo.status == 200, f"{mood}: nobody is told"
         if has_secret("\n".join([*shown, *_logged(caplog)])):
@@ -106,7 +117,8 @@ def said_back(
 
 def _told(name: str, way: Way, url: str, *, is_first: bool) -> tuple[list[str], int]:
     """Return what is shown of each stream or of the first, by a new source and by one with a token."""
-    shown, errors = [], 0
+    shown: list[str] = []
+    errors = 0
     for token in (None, HELD):
         try:
             connector = way.opened(name, url, token=token)
