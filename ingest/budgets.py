@@ -38,8 +38,8 @@ NOTED_EVERY = 5.0
 DAY = 86_400  # seconds; nothing is waited for longer
 REDIS_TIMEOUT = 0.5
 REDIS_LEFT_ALONE = 5.0  # seconds after it did not answer
-# Of a worker's fair part of the rate while Redis is away. In a simulation of 8 workers at 2/s a run of 12 s met a
-# refusal in 16 % of cases at the full part, 4 % at three quarters, 0.2 % at a half.
+# Of a worker's fair part of the rate while Redis is away. In a simulation of 8 workers at 2/s a run of 12 s
+# met a refusal in 16 % of cases at the full part, 4 % at three quarters, 0.2 % at a half.
 LOCAL_SHARE = 0.5
 
 _SCRIPT = Path(__file__).with_name("budgets.lua").read_text()
@@ -232,8 +232,8 @@ class _LocalBucket:
     A part of the rate for this process alone, smaller than its fair one.
 
     Nobody sees what the others do: at the full rate, calls that happen to meet overrun the provider's own
-    bucket now and then. Each time Redis is lost it begins empty, as nobody knows what others just spent; and each at another point
-    of its turn, as all lose Redis at the same moment and would else call at the same moment.
+    bucket now and then. Each time Redis is lost it begins empty, as nobody knows what others just spent; and
+    each at another point of its turn, as all lose Redis at the same moment and would else call at once.
     """
 
     def __init__(self, policy: BudgetPolicy, workers: int) -> None:
