@@ -83,7 +83,11 @@ class Installation:
 
     def add_source(self, name: str, world: World, *, page_size: int) -> None:
         """Add a shop, or point the one of that name elsewhere."""
-        config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.client.url}/shopify"}
+        config: dict[str, object] = {
+            "shop": "sandbox.myshopify.com",
+            "base_url": f"{world.client.url}/shopify",
+        }
+        config["rest_rate"] = 10_000.0  # the sandbox's own limit is none
         options = ["--config", json.dumps(config), "--credentials", "-", "--no-schedule", "--replace"]
         credentials = json.dumps({"access_token": TOKEN})
         self.command("manage.py", "addsource", name, "shopify", *options, stdin=credentials)

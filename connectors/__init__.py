@@ -6,11 +6,10 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from pydantic import ValidationError
-
 from connectors import providers
-from connectors.base import Access, Config, Connector, Json
+from connectors.base import Access, Connector, Json
 from connectors.errors import ConfigError
+from connectors.modes import checked_settings, credentials_of
 
 
 @cache
@@ -39,19 +38,7 @@ def connect(name: str, *, config: Json, credentials: Json, access: Access) -> Co
         known = ", ".join(all_connectors())
         raise ConfigError(f"Unsupported source type: {name}. Known: {known}.") from None
     return room(
-        config=_checked(room.config_model, config, f"{name} config"),
-        credentials=_checked(room.credentials_model, credentials, f"{name} credentials"),
+        config=checked_settings(room.config_model, config, f"{name} config"),
+        credentials=credentials_of(room.auth_modes, credentials, f"{name} credentials"),
         access=access,
     )
-
-
-def _checked(model: type[Config], values: Json, what: str) -> Config:
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        # The values stay out of the message: they may be secrets.
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'value'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False, include_context=False)
-        )
-        raise ConfigError(f"{what} is not usable: {problems}") from None

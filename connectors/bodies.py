@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from urllib3 import BaseHTTPResponse
 
@@ -18,19 +18,24 @@ _PART_BYTES = 1024 * 1024
 
 
 def read_body(
-    raw: BaseHTTPResponse, *, max_bytes: int, on_progress: Callable[[], None] | None = None
+    raw: BaseHTTPResponse,
+    *,
+    max_bytes: int,
+    unpacks: bool = True,
+    on_progress: Callable[[], None] | None = None,
 ) -> bytes:
     """
-    Return the whole body, unpacked; `on_progress` is called while it comes in.
+    Return the whole body, unpacked unless told otherwise; `on_progress` is called while it comes in.
 
     :raises TransientError: if it was cut short
     :raises BadResponse: if it is too large, or packed in a way we did not ask for
     """
     encoding = raw.headers.get("Content-Encoding", "").strip().lower()
-    if encoding in {"", "identity"}:
+    is_packed = encoding in {"gzip", "x-gzip"}
+    if encoding in {"", "identity"} or (is_packed and not unpacks):
         _refuse_large(raw.length_remaining or 0, max_bytes)
         return b"".join(_chunks(raw, max_bytes, on_progress))
-    if encoding in {"gzip", "x-gzip"}:
+    if is_packed:
         return _unpacked(_chunks(raw, max_bytes, on_progress), max_bytes)
     raise BadResponse(f"the body is packed as {encoding[:40]!r}, but only gzip was asked for")
 
@@ -51,6 +56,20 @@ def _unpacked(chunks: Iterator[bytes], max_bytes: int) -> bytes:
     if not unpacker.is_complete:
         raise TransientError("the body ends in the middle of its gzip stream")
     return b"".join(parts)
+
+
+def unzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    """
+    Yield what gzip chunks hold, part by part.
+
+    :raises TransientError: if they end too soon
+    :raises BadResponse: if they are no gzip, or hold more than `max_bytes`
+    """
+    unpacker = _Unpacker(max_bytes)
+    for chunk in chunks:
+        yield from unpacker.unpack(chunk)
+    if not unpacker.is_complete:
+        raise TransientError("the file ends in the middle of its gzip stream")
 
 
 class _Unpacker:
@@ -84,8 +103,15 @@ class _Unpacker:
     def _count(self, length: int) -> None:
         self._unpacked += length
         _refuse_large(self._unpacked, self._max_bytes)
-        if self._unpacked > _RATIO_COUNTS_FROM and self._unpacked > self._packed * MAX_RATIO:
-            raise BadResponse(f"the body unpacks to over {MAX_RATIO} times its size, as a gzip bomb does")
+        refuse_bomb(self._unpacked, self._packed)
+
+
+def refuse_bomb(unpacked: int, packed: int) -> None:
+    """:raises BadResponse: if so few bytes should never hold so many"""
+    if unpacked > _RATIO_COUNTS_FROM and unpacked > packed * MAX_RATIO:
+        raise BadResponse(
+            f"the body unpacks to over {MAX_RATIO} times its size, as a gzip bomb or a zip bomb does"
+        )
 
 
 def _refuse_large(length: int, max_bytes: int) -> None:

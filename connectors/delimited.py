@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from operator import methodcaller
 
 from connectors.errors import ConfigError, SchemaError
@@ -15,7 +16,6 @@ from connectors.marks import byte_order_mark
 
 MAX_CELL_CHARACTERS = 1024 * 1024
 MAX_ROW_BYTES = 8 * 1024 * 1024
-EVIDENCE_BYTES = 200
 # Python keeps one limit for the whole program; the default of 131,072 refuses honest descriptions.
 csv.field_size_limit(MAX_CELL_CHARACTERS)
 
@@ -141,7 +141,9 @@ class RowReader:
         """`offset` and `line` say where the first byte of `chunks` stands in the file."""
         self.encoding = encoding
         self._dialect = dialect
-        self._lines = physical_lines(chunks, encoding)
+        self._left = physical_lines(chunks, encoding)
+        #: What is left, with the line before it that was looked at already.
+        self._lines: Iterator[bytes] = self._left
         self._taken: list[str] = []
         self._taken_bytes = 0
         self._is_at_end = False
@@ -166,11 +168,15 @@ class RowReader:
         return line
 
     def is_finished(self) -> bool:
-        """Look one line ahead, after which no row can be read any more."""
-        try:
-            return next(self._lines, None) is None
-        except SchemaError:
-            return False
+        """
+        Tell whether no line is left, by looking one ahead.
+
+        :raises SchemaError: if what is left is no line
+        """
+        ahead = next(self._lines, None)
+        if ahead is not None:
+            self._lines = chain([ahead], self._left)
+        return ahead is None
 
     def __iter__(self) -> Iterator[Row]:
         while True:
@@ -197,7 +203,7 @@ class RowReader:
         )
 
     def _feed(self) -> Iterator[str]:
-        for raw in self._lines:
+        while (raw := next(self._lines, None)) is not None:
             text = self._decoded(raw)
             self._taken.append(text)
             self._taken_bytes += len(raw)
@@ -218,7 +224,6 @@ class RowReader:
             raise SchemaError(
                 f"line {line}, byte {offset} of the file: 0x{odd} is not {self.encoding} ({error.reason})."
                 " Set `encoding` to what the file is written in, for example cp1252 or utf-16.",
-                evidence=repr(raw[:EVIDENCE_BYTES]),
             ) from None
 
     def _move_on(self) -> None:
@@ -241,7 +246,6 @@ class RowReader:
             raise SchemaError(
                 f"Invalid row format at line {self._open_quote_line()}: the quote opened there is not closed"
                 f" before {within}. Close it, or check `quotechar`; the file may also be cut off.",
-                evidence="".join(self._taken)[:EVIDENCE_BYTES],
             )
         reason = f"a cell is longer than {MAX_CELL_CHARACTERS} characters" if is_too_long else str(error)
         return f"Invalid row format at line {self.line}: {reason}"

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from email.message import Message
-from types import TracebackType
-from typing import Self
 
 from connectors.errors import CursorExpired, SchemaError, TransientError
 from connectors.http import Answer, HttpSession
@@ -73,12 +71,7 @@ class Download:
         self.charset = _charset(answer.headers)
         self.is_length_known = self._first.is_length_known
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Nothing to let go of: the session belongs to the connector."""
 
     @property
@@ -100,11 +93,35 @@ class Download:
                 return
             extent = self._next(extent.end)
 
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are in all; None where the server does not say."""
+        return self._first.total
+
+    def read_at(self, position: int, length: int) -> bytes:
+        """
+        Return bytes from the position on: so many at most, none at the end only.
+
+        :raises CursorExpired: if the file has changed since it was opened
+        :raises TransientError: if an answer is cut short
+        """
+        extent = self._first
+        if not extent.first <= position < extent.end:
+            if self.size is not None and position >= self.size:
+                return b""
+            self._chunk_bytes = min(length, MAX_CHUNK_BYTES)
+            extent = self._at(position)
+        skipped = position - extent.first
+        return extent.body[skipped : skipped + length]
+
     def confirm(self) -> None:
         """Every chunk was tied to the first one's version, so nothing is left to check."""
 
     def _next(self, start: int) -> _Extent:
         self._chunk_bytes = min(self._chunk_bytes * 2, MAX_CHUNK_BYTES)
+        return self._at(start)
+
+    def _at(self, start: int) -> _Extent:
         answer = self._ask(start, _if_range(self.fingerprint))
         extent = _extent(answer, start, self._shown)
         # The 416 that ends a file of unknown length has no validators to compare.
@@ -120,7 +137,8 @@ class Download:
     def _ask(self, start: int, conditions: Mapping[str, str]) -> Answer:
         if start and self._url in self._kept:
             return self._kept[self._url]
-        # A range of a compressed answer is a range of compressed bytes: of no use to us.
+        # Some stores send what they keep as gzip all the same: then a range is one of packed bytes, and the
+        # file a packed one.
         wanted = {"Range": f"bytes={start}-{start + self._chunk_bytes - 1}", "Accept-Encoding": "identity"}
         unchanged = set() if start or not conditions else {NOT_MODIFIED}
         answer = self._session.request(
@@ -129,6 +147,7 @@ class Download:
             headers={**wanted, **conditions},
             accept=frozenset({OK, PARTIAL, RANGE_NOT_SATISFIABLE} | unchanged),
             max_bytes=MAX_BODY_BYTES,
+            unpacks=False,
         )
         self._kept.clear()
         if answer.status == OK and len(answer.body) <= MAX_KEPT_BYTES:

@@ -45,15 +45,41 @@ class AuthenticationError(ConfigError):
 
     error_type = "authentication"
 
+    def __init__(self, message: str, *, body: bytes = b"") -> None:
+        """`body`: what came with the refusal, for those who know how the provider words it."""
+        super().__init__(message)
+        self.body = body
+
+
+class NeedsReconnect(AuthenticationError):
+    """A person must connect the account again: the source is marked, and asked no more until then."""
+
+
+class MissingScope(AuthenticationError):
+    """The credentials are good, but not for this: a person must grant more, other streams may go on."""
+
+    def __init__(
+        self, message: str, *, needed: tuple[str, ...] = (), granted: tuple[str, ...] = (), body: bytes = b""
+    ) -> None:
+        """Take the scopes that would do and those there are, as far as they are known."""
+        super().__init__(message, body=body)
+        self.needed = needed
+        self.granted = granted
+
+
+class RefusedRequest(ConfigError):
+    """The provider answered 4xx: repeating the call as it is will not help."""
+
+    def __init__(self, message: str, *, status: int, body: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
 
 class SchemaError(ConnectorError):
-    """The answer does not look as documented: stop and keep the evidence (a short excerpt)."""
+    """The answer does not look as documented: stop, and say where it differs."""
 
     error_type = "parsing"
-
-    def __init__(self, message: str, *, evidence: str = "") -> None:
-        super().__init__(message)
-        self.evidence = evidence
 
 
 class BadResponse(SchemaError):
@@ -73,6 +99,17 @@ class CursorExpired(ConnectorError):
 
     error_type = "cursor_expired"
     max_attempts = 3
+
+
+class NotReady(ConnectorError):
+    """The provider is still making what we asked for (a report): ask again later. That is no failure."""
+
+    error_type = "not_ready"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        """`retry_after`: seconds until it is worth asking again."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RecordError(ConnectorError):

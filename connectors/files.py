@@ -8,8 +8,6 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from connectors.errors import ConfigError, CursorExpired, TransientError
 
@@ -43,18 +41,13 @@ class LocalFile:
         self._descriptor = _open(given, roots)
         try:
             self._status = self._checked()
-            head = hashlib.sha256(self._read(FINGERPRINT_BYTES, 0)).hexdigest()
+            head = hashlib.sha256(self.read_at(0, FINGERPRINT_BYTES)).hexdigest()
         except BaseException:
             os.close(self._descriptor)
             raise
         self.fingerprint = f"file:{self._status.st_size}:{self._status.st_mtime_ns}:{head}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         os.close(self._descriptor)
 
     def chunks(self) -> Iterator[bytes]:
@@ -64,9 +57,24 @@ class LocalFile:
         :raises TransientError: if the disk cannot be read
         """
         position = self._start
-        while chunk := self._read(CHUNK_BYTES, position):
+        while chunk := self.read_at(position, CHUNK_BYTES):
             position += len(chunk)
             yield chunk
+
+    @property
+    def size(self) -> int | None:
+        return self._status.st_size
+
+    def read_at(self, position: int, length: int) -> bytes:
+        """
+        Return so many bytes from the position on, fewer at the end.
+
+        :raises TransientError: if the disk cannot be read
+        """
+        try:
+            return os.pread(self._descriptor, length, position)
+        except OSError as error:
+            raise TransientError(f"{self._given}: cannot be read ({error.strerror}).") from None
 
     def confirm(self) -> None:
         """:raises CursorExpired: if the file was written to while we read it"""
@@ -74,12 +82,6 @@ class LocalFile:
         before = self._status
         if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise CursorExpired(f"{self._given}: changed while it was read; reading it again from the start.")
-
-    def _read(self, length: int, position: int) -> bytes:
-        try:
-            return os.pread(self._descriptor, length, position)
-        except OSError as error:
-            raise TransientError(f"{self._given}: cannot be read ({error.strerror}).") from None
 
     def _checked(self) -> os.stat_result:
         status = os.fstat(self._descriptor)

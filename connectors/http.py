@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import ssl
-import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -19,42 +14,35 @@ from requests import exceptions as trouble
 from requests.utils import default_headers, requote_uri
 
 from connectors import exact_json
+from connectors.auth.schemes import Authorizer, NoAuth
 from connectors.base import Access
 from connectors.bodies import read_body
+from connectors.budgets import Budget, Meter, ReadQuota, usual_headers
 from connectors.errors import (
     AuthenticationError,
-    BadResponse,
     ConfigError,
     ConnectorError,
-    RateLimited,
-    SchemaError,
+    MissingScope,
+    NeedsReconnect,
+    RefusedRequest,
     TransientError,
 )
 from connectors.redaction import Redactor, shown_url
+from connectors.refusals import refusal, retry_after
 from connectors.sockets import Guard, GuardedAdapter, Timeouts
-from connectors.urls import origin
+from connectors.urls import check_url, redirect_target
 
-__all__ = ["DEFAULT_MAX_BYTES", "Answer", "HttpSession", "RefusedRequest", "Timeouts"]
+__all__ = ["DEFAULT_MAX_BYTES", "Answer", "HttpSession", "RefusedRequest", "Timeouts", "token_session"]
+
+Told = TypeVar("Told", bound=ConnectorError)
 
 DEFAULT_MAX_BYTES = 32 * 1024 * 1024
-MAX_RETRY_AFTER = 900.0
 MAX_REDIRECTS = 3
 MAX_ERROR_BODY = 64 * 1024
-_EXCERPT = 300
+# Others wait for the token meanwhile, and hold a row of the database.
+TOKEN_TIMEOUTS = Timeouts(connect=3.0, read=8.0, total=10.0)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({408, 425, 429})
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
-_ODD_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
-_WHAT_TO_DO = {
-    400: "the provider refuses the request: check the settings of the source",
-    401: "the provider does not accept the credentials: renew them",
-    403: "the credentials may not read this: check their scopes",
-    404: "there is nothing at this address: check it in the settings of the source",
-    405: "the provider does not take this method here: check the address and the method",
-    410: "the provider has taken this away: check the address",
-}
-
 # Its debug lines and warnings hold whole URLs, and those may hold keys.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -66,24 +54,31 @@ class Answer:
     status: int
     #: Names are found in any case.
     headers: Mapping[str, str]
-    #: Unpacked and complete.
+    #: Complete, and unpacked unless asked for as it was sent.
     body: bytes
     url: str
 
 
-class RefusedRequest(ConfigError):
-    """The provider answered 4xx: repeating the call as it is will not help."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What is asked, but for who asks."""
 
-    def __init__(self, message: str, *, status: int, body: bytes) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = body
+    method: str
+    url: str
+    params: Mapping[str, Any]
+    headers: Mapping[str, str]
+    json_body: Any
+    form: Mapping[str, str] | None
+    accept: frozenset[int]
+    max_bytes: int
+    unpacks: bool
+    cost: float
 
 
 class HttpSession:
     """Connections to one provider. Not for use by two threads at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         connector: str,
@@ -91,9 +86,14 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         secrets: Collection[str] = (),
         timeout: Timeouts | None = None,
+        auth: Authorizer | None = None,
+        budget: Budget | None = None,
+        quota: ReadQuota = usual_headers,
     ) -> None:
-        """Take the headers of every call, and the `secrets` that must not show in any message."""
+        """Take the headers of every call, who asks, and the `secrets` that must not show in any message."""
         self._connector = connector
+        self._meter = Meter(budget, quota)
+        self._auth = auth or NoAuth()
         self._redactor = Redactor(secrets)
         self._on_progress = access.on_progress
         self._guard = Guard(private_hosts=access.private_hosts, timeouts=timeout or Timeouts())
@@ -108,6 +108,13 @@ class HttpSession:
         """Leave one more secret out of all messages, such as a token we were just given."""
         self._redactor.add(secret)
 
+    def without_secrets(self, error: Told) -> Told:
+        """Return the error, our secrets left out of it: for what a room reads out of an answer."""
+        error.args = tuple(self._redactor.redact(str(one)) for one in error.args)
+        if isinstance(error, MissingScope):
+            error.needed = tuple(map(self._redactor.redact, error.needed))
+        return error
+
     def request(  # noqa: PLR0913
         self,
         method: str,
@@ -119,81 +126,122 @@ class HttpSession:
         form: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset({200}),
         max_bytes: int = DEFAULT_MAX_BYTES,
+        unpacks: bool = True,
+        cost: float = 1.0,
     ) -> Answer:
         """
-        Return the provider's whole answer if its status is one of `accept`.
+        Return the provider's whole answer if its status is one of `accept`; it costs units of the budget.
+
+        `unpacks`: False leaves a body that is sent as gzip as it is, for ranges of packed files.
 
         :raises RateLimited: if the provider asks us to wait
         :raises TransientError: if the same call may work later
-        :raises AuthenticationError: if the credentials are refused
+        :raises AuthenticationError: if the credentials are refused; NeedsReconnect if renewed ones are, too
         :raises RefusedRequest: if the request is refused otherwise
         :raises ConfigError: if the address may not be called, or redirects elsewhere
         :raises BadResponse: if the answer is no whole, sane HTTP answer
         """
-        self._guard.start()
+        call = _Call(
+            method=method,
+            url=url,
+            params=params or {},
+            headers=headers or {},
+            json_body=json_body,
+            form=form,
+            accept=accept,
+            max_bytes=max_bytes,
+            unpacks=unpacks,
+            cost=cost,
+        )
+        authorized = self._authorized(call)
         try:
-            prepared = self._prepare(method, url, params, headers, json_body=json_body, form=form)
-            with self._answered(prepared, accept) as response:
-                return self._taken(response, accept, max_bytes)
+            return self._asked(authorized)
+        except MissingScope:
+            raise
+        except AuthenticationError as error:
+            refused = error
+        if not self._auth.renew():
+            raise refused
+        return self._asked_again(self._authorized(call))
+
+    def _authorized(self, call: _Call) -> _Call:
+        """Return the call with who asks, outside the time it may take: a token may have to be fetched."""
+        headers, params = self._auth.headers(), self._auth.params()
+        for secret in self._auth.secrets:
+            self._redactor.add(secret)
+        return replace(
+            call,
+            url=self._auth.address(call.url),
+            headers={**headers, **call.headers},
+            params={**params, **call.params},
+        )
+
+    def _asked_again(self, call: _Call) -> Answer:
+        try:
+            return self._asked(call)
+        except MissingScope:
+            raise
+        except AuthenticationError as error:
+            raise NeedsReconnect(
+                f"{error}. A token renewed a moment ago is refused, too: access was taken back, or this kind "
+                "of token is not for this. Connect the account again, or give new credentials.",
+                body=error.body,
+            ) from None
+
+    def _asked(self, call: _Call) -> Answer:
+        try:
+            self._meter.take(call.cost)
+            self._guard.start()
+            with self._answered(call) as response:
+                return self._taken(response, call)
         except ConnectorError as error:
-            raise self._told(error, method, url) from None
+            raise self._told(error, call.method, call.url) from None
         except (trouble.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
-            raise self._told(self._named(error), method, url) from None
+            raise self._told(self._named(error), call.method, call.url) from None
 
-    def _prepare(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None,
-        headers: Mapping[str, str] | None,
-        *,
-        json_body: Any,
-        form: Mapping[str, str] | None,
-    ) -> requests.PreparedRequest:
-        _check_url(url)
-        body: Any = form
-        if json_body is not None:
-            body = exact_json.dumps(json_body)
-            headers = {"Content-Type": "application/json", **(headers or {})}
+    def _prepare(self, call: _Call) -> requests.PreparedRequest:
+        check_url(call.url)
+        body: Any = call.form
+        headers = {**self._headers, **call.headers}
+        if call.json_body is not None:
+            body = exact_json.dumps(call.json_body)
+            headers = {**self._headers, "Content-Type": "application/json", **call.headers}
         # Not through a requests.Session: it would take Authorization from a netrc file.
-        headers = {**self._headers, **(headers or {})}
-        return requests.Request(method, url, params=params, headers=headers, data=body).prepare()
+        made = requests.Request(call.method, call.url, params=call.params, headers=headers, data=body)
+        return made.prepare()
 
-    def _answered(self, prepared: requests.PreparedRequest, accept: frozenset[int]) -> requests.Response:
+    def _answered(self, call: _Call) -> requests.Response:
+        prepared = self._prepare(call)
         # Not Session.send: it reads the body of a redirect without any bound.
         for _ in range(MAX_REDIRECTS + 1):
             timeouts = self._guard.timeouts
             response = self._adapter.send(prepared, stream=True, timeout=(timeouts.connect, timeouts.read))
-            if response.status_code not in _REDIRECTS - accept:
+            if response.status_code not in _REDIRECTS - call.accept:
                 return response
             with response:
-                _redirect(prepared, response.headers.get("Location", ""))
+                target = redirect_target(
+                    prepared.url or "", response.headers.get("Location", ""), method=call.method
+                )
+                prepared.url = requote_uri(target)
         raise ConfigError(f"redirected more than {MAX_REDIRECTS} times: check the address")
 
-    def _taken(self, response: requests.Response, accept: frozenset[int], max_bytes: int) -> Answer:
-        if response.status_code not in accept:
-            raise self._refusal(response)
+    def _taken(self, response: requests.Response, call: _Call) -> Answer:
+        self._meter.hear(response.status_code, response.headers, asked_to_wait=retry_after(response.headers))
+        if response.status_code not in call.accept:
+            body = _body_if_any(response)
+            said = self._redactor.redact(" ".join(body.decode("utf-8", "replace").split()))
+            raise refusal(response.status_code, response.headers, body=body, said=said)
         return Answer(
             status=response.status_code,
             headers=response.headers,
-            body=read_body(response.raw, max_bytes=max_bytes, on_progress=self._on_progress),
+            body=read_body(
+                response.raw,
+                max_bytes=call.max_bytes,
+                unpacks=call.unpacks,
+                on_progress=self._on_progress,
+            ),
             url=response.url,
         )
-
-    def _refusal(self, response: requests.Response) -> ConnectorError:
-        body = _body_if_any(response)
-        status = response.status_code
-        what = f"answered {status} {_phrase(status)}"
-        excerpt = self._redactor.redact(" ".join(body.decode("utf-8", "replace").split()))[:_EXCERPT]
-        said = f" (it said: {excerpt})" if excerpt else ""
-        if status < 400:
-            return BadResponse(f"{what} where content was due{said}", evidence=excerpt)
-        if status in _PASSING or status >= 500:
-            return _passing(status, f"{what}{said}", response.headers)
-        advice = _WHAT_TO_DO.get(status, _WHAT_TO_DO[400])
-        if status == HTTPStatus.UNAUTHORIZED:
-            return AuthenticationError(f"{what}; {advice}{said}")
-        return RefusedRequest(f"{what}; {advice}{said}", status=status, body=body)
 
     def _named(self, error: Exception) -> ConnectorError:
         if isinstance(error, trouble.InvalidURL | trouble.InvalidSchema | trouble.MissingSchema):
@@ -219,39 +267,15 @@ class HttpSession:
 
     def _told(self, error: ConnectorError, method: str, url: str) -> ConnectorError:
         """Return the error with the call it belongs to, and without secrets."""
-        error.args = (self._redactor.redact(f"{self._connector}: {method} {shown_url(url)}: {error}"),)
-        if isinstance(error, SchemaError):
-            error.evidence = self._redactor.redact(error.evidence)
-        return error
+        error.args = (f"{self._connector}: {method} {shown_url(url)}: {error}",)
+        return self.without_secrets(error)
 
 
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or _ODD_IN_URL.search(url):
-        raise ConfigError("the address is not a valid http or https URL: check it in the settings")
-    if "@" in parts.netloc:
-        raise ConfigError("the address holds a user name or password: put them into the credentials")
-
-
-def _redirect(prepared: requests.PreparedRequest, location: str) -> None:
-    """Point the request at the target; elsewhere is refused, as our credentials go with it."""
-    here = prepared.url or ""
-    try:
-        target = urljoin(here, location)
-    except ValueError:
-        raise ConfigError("redirected to something that is no URL: check the address") from None
-    _check_url(target)
-    if prepared.method not in {"GET", "HEAD"} or origin(target) != origin(here):
-        scheme, host, port = origin(target)
-        raise ConfigError(
-            f"redirected to {scheme}://{host}:{port}{urlsplit(target).path}: redirects are followed on the "
-            "same host only; if the new address is right, put it into the settings of the source"
-        )
-    prepared.url = requote_uri(target)
+def token_session(*, connector: str, access: Access, secrets: Collection[str] = ()) -> HttpSession:
+    """Return a session for a token endpoint: impatient, and silent while a token is waited for."""
+    # Progress would be written by the connection that holds the token's row.
+    silent = replace(access, on_progress=None)
+    return HttpSession(connector=connector, access=silent, secrets=secrets, timeout=TOKEN_TIMEOUTS)
 
 
 def _body_if_any(response: requests.Response) -> bytes:
@@ -260,41 +284,6 @@ def _body_if_any(response: requests.Response) -> bytes:
         return read_body(response.raw, max_bytes=MAX_ERROR_BODY)
     except (ConnectorError, urllib3.exceptions.HTTPError, OSError):
         return b""
-
-
-def _passing(status: int, message: str, headers: Mapping[str, str]) -> TransientError:
-    wait = retry_after(headers)
-    is_throttled = status == HTTPStatus.TOO_MANY_REQUESTS
-    if is_throttled or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None):
-        return RateLimited(f"{message}; asked us to slow down", retry_after=wait)
-    return TransientError(message, retry_after=wait)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, at most MAX_RETRY_AFTER; None where the header is absent or nonsense."""
-    text = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(text):
-        return min(float(text), MAX_RETRY_AFTER)
-    moment = _epoch(text)
-    if moment is None:
-        return None
-    # Both by the provider's clock, so that ours may be wrong.
-    seconds = moment - (_epoch(headers.get("Date", "")) or time.time())
-    return min(seconds, MAX_RETRY_AFTER) if seconds >= 0 else None
-
-
-def _epoch(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "(no standard status)"
 
 
 def _causes(error: BaseException | None) -> Iterable[BaseException]:

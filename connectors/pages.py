@@ -16,7 +16,6 @@ from connectors.errors import BadResponse, RecordError, SchemaError
 from connectors.paths import steps_of
 from connectors.records import CutRecords, Keys, checked_record, named
 
-_EVIDENCE_BYTES = 500
 _BOM = b"\xef\xbb\xbf"
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -51,7 +50,6 @@ def split_records(
     """
     steps = steps_of(path)
     keys = Keys(id_path=id_path, updated_path=updated_path)
-    text = b""
     try:
         text = _as_utf8(body, content_type)
         try:
@@ -60,7 +58,6 @@ def split_records(
             return _split_tolerantly(text, steps, keys)
     except SchemaError as error:
         error.args = (f"{connector}: {error}",)
-        error.evidence = (text or body)[:_EVIDENCE_BYTES].decode("utf-8", "backslashreplace")
         raise
 
 

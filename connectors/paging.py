@@ -34,6 +34,8 @@ class PageSeen:
     count: int
     #: Of the answer.
     url: str
+    #: How many were asked for: counted pages are numbered by it.
+    page_size: int
     envelope: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     #: How many records the whole listing has, where the source says so.
@@ -94,8 +96,10 @@ class CountedPaging:
     is_offset: bool
 
     def call(self, cursor: str | None, page_size: int) -> PageCall:
-        limit = {self.limit_param: page_size} if self.limit_param else {}
-        return PageCall(params={self.position_param: self._place(cursor).position, **limit})
+        here = self._place(cursor)
+        # Pages of another size would begin elsewhere; staff may change the size while a run goes on.
+        limit = {self.limit_param: here.size or page_size} if self.limit_param else {}
+        return PageCall(params={self.position_param: here.position, **limit})
 
     def next_cursor(self, seen: PageSeen) -> str | None:
         here = self._place(seen.cursor)
@@ -103,7 +107,8 @@ class CountedPaging:
         if seen.count == 0 or self._is_end(seen, here, read):
             return None
         step = seen.count if self.is_offset else 1
-        return _Place(here.position + step, read, max(here.longest, seen.count)).as_cursor()
+        longest, size = max(here.longest, seen.count), here.size or seen.page_size
+        return _Place(here.position + step, read, longest, size).as_cursor()
 
     def _is_end(self, seen: PageSeen, here: _Place, read: int) -> bool:
         if seen.has_more is not None:
@@ -113,7 +118,7 @@ class CountedPaging:
         return seen.count < here.longest
 
     def _place(self, cursor: str | None) -> _Place:
-        return _Place(self.start, 0, 0) if cursor is None else _Place.from_cursor(cursor)
+        return _Place(self.start, 0, 0, 0) if cursor is None else _Place.from_cursor(cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +126,16 @@ class _Place:
     position: int
     read: int
     longest: int
+    size: int
 
     def as_cursor(self) -> str:
-        return json.dumps([self.position, self.read, self.longest])
+        return json.dumps([self.position, self.read, self.longest, self.size])
 
     @classmethod
     def from_cursor(cls, cursor: str) -> _Place:
         try:
-            position, read, longest = json.loads(cursor)
-            return cls(int(position), int(read), int(longest))
+            position, read, longest, size = json.loads(cursor)
+            return cls(int(position), int(read), int(longest), int(size))
         except (ValueError, TypeError):
             raise CursorExpired(
                 f"{cursor[:80]!r} is no counted page: the way of paging was changed"
@@ -211,7 +217,7 @@ def same_host_url(here: str, found: str, base_url: str, secret_params: Collectio
         target = urlsplit(urljoin(here, found))
         is_ours = origin(target.geturl()) == origin(base_url)
     except ValueError:
-        raise SchemaError("the link to the next page is no URL", evidence=found[:500]) from None
+        raise SchemaError("the link to the next page is no URL") from None
     if not is_ours:
         elsewhere = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
         raise ConfigError(
@@ -238,7 +244,7 @@ def _text_at(envelope: Mapping[str, Any], path: str) -> str | None:
         return None
     if isinstance(value, str | int) and value is not True:
         return str(value)
-    raise SchemaError(f"the next cursor at {path!r} is neither text nor a number", evidence=repr(value)[:500])
+    raise SchemaError(f"the next cursor at {path!r} is neither text nor a number")
 
 
 def _after(seen: PageSeen, following: str | None) -> str | None:
@@ -271,7 +277,7 @@ class CappedPaging:
     def cut_short(self, seen: PageSeen) -> str:
         """Return why paging stops after this page although there is more; "" if it does not."""
         is_cut = self._following(seen) is not None and self.next_cursor(seen) is None
-        return f"maxPages is {self.max_pages}" if is_cut else ""
+        return f"maxPages is {self.max_pages}; raise it to get the rest" if is_cut else ""
 
     def _following(self, seen: PageSeen) -> str | None:
         return self.inner.next_cursor(replace(seen, cursor=_uncounted(seen.cursor)[1]))

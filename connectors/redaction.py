@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Collection
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 
 class Redactor:
@@ -19,7 +19,7 @@ class Redactor:
 
     def add(self, secret: str) -> None:
         """Leave this one out, too."""
-        if secret:
+        if secret and secret not in self._spellings:
             # The longest first, as one secret may be a part of another.
             found = {**self._spellings, secret: _any_spelling(secret)}
             self._spellings = dict(sorted(found.items(), key=lambda item: -len(item[0])))
@@ -49,8 +49,14 @@ def shown_url(url: str) -> str:
     """Return host, path and the names of the parameters: their values may be keys or people's data."""
     try:
         parts = urlsplit(url)
-        names = "&".join(f"{name}=..." for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+        names = "&".join(map(_name_only, filter(None, parts.query.split("&"))))
     except ValueError:
         return "(no valid address)"
     host = parts.netloc.rpartition("@")[2]
     return f"{host}{parts.path}{'?' if names else ''}{names}"
+
+
+def _name_only(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    # What stands alone may be the key itself.
+    return f"{unquote_plus(name)}=..." if equals else "..."

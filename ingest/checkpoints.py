@@ -16,6 +16,7 @@ from connectors import exact_json
 from connectors.base import Page as FetchedPage
 from ingest.leases import Lease, LeaseLost
 from ingest.models import Page
+from ingest.prepared import Prepared
 
 
 class NewPage(NamedTuple):
@@ -99,8 +100,39 @@ _PLACE = """,
                high_water = GREATEST(high_water, %(high_water)s::timestamptz),
                expected_total = COALESCE(%(expected_total)s, expected_total),
                stream_state = COALESCE(%(stream_state)s::jsonb, stream_state)"""
-_MOVE = _LAND.format(place=_PLACE, fence="AND job.lease_token = %(token)s AND job.lease_until IS NOT NULL")
-_ADD = _LAND.format(place="", fence="")
+_OF_PAGE = {
+    "job_id": "bigint",
+    "number": "integer",
+    "pass_number": "integer",
+    "cursor": "text",
+    "cursor_digest": "bytea",
+    "is_overlap": "boolean",
+    "content_digest": "bytea",
+    "state": "text",
+    "is_done": "boolean",
+    "raw_ids": "jsonb",
+    "fetched": "integer",
+    "unchanged": "integer",
+    "skipped": "integer",
+    "failed": "integer",
+    "fetch_ms": "integer",
+}
+_OF_PLACE = {
+    "token": "bigint",
+    "ttl": "double precision",
+    "next_cursor": "text",
+    "is_last": "boolean",
+    "cut_short": "text",
+    "high_water": "timestamptz",
+    "expected_total": "bigint",
+    "stream_state": "jsonb",
+}
+_MOVE = Prepared(
+    "move_checkpoint",
+    _LAND.format(place=_PLACE, fence="AND job.lease_token = %(token)s AND job.lease_until IS NOT NULL"),
+    _OF_PAGE | _OF_PLACE,
+)
+_ADD = Prepared("add_page", _LAND.format(place="", fence=""), _OF_PAGE)
 
 
 def move(lease: Lease, fetched: FetchedPage, page: NewPage) -> Standing:
@@ -109,9 +141,7 @@ def move(lease: Lease, fetched: FetchedPage, page: NewPage) -> Standing:
 
     :raises LeaseLost: if another worker has the job; the transaction must then be rolled back
     """
-    cut_short = fetched.cut_short and (
-        f"Stopped although the source has more: {fetched.cut_short}. Raise it to get the rest."
-    )
+    cut_short = fetched.cut_short and f"Stopped although the source has more: {fetched.cut_short}."
     state = fetched.stream_state
     place = {
         "next_cursor": fetched.next_cursor,
@@ -124,7 +154,7 @@ def move(lease: Lease, fetched: FetchedPage, page: NewPage) -> Standing:
         "token": lease.token,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_MOVE, _row(page) | place)
+        _MOVE.execute(cursor, _row(page) | place)
         row = cursor.fetchone()
     if row is None:
         raise LeaseLost(lease)
@@ -134,7 +164,7 @@ def move(lease: Lease, fetched: FetchedPage, page: NewPage) -> Standing:
 def add(page: NewPage) -> None:
     """Write a page of a replay."""
     with connection.cursor() as cursor:
-        cursor.execute(_ADD, _row(page))
+        _ADD.execute(cursor, _row(page))
 
 
 def _row(page: NewPage) -> dict[str, Any]:

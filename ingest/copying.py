@@ -37,9 +37,11 @@ def _written(values: Sequence[Any]) -> Sequence[str]:
     types = set(map(type, values))
     has_gaps = NoneType in types
     types.discard(NoneType)
+    if not types:
+        return [_NULL] * len(values)
     if types == {str}:
         return _texts(values, has_gaps=has_gaps)
-    if types and types <= _WRITTEN_AT_ONCE:
+    if types <= _WRITTEN_AT_ONCE:
         # Their texts hold neither commas nor quotes.
         text = _json(values)[1:-1].decode().replace('"', "")
         if "N" not in text and "I" not in text:  # NaN and Infinity are for _decimal to name

@@ -44,6 +44,21 @@ def decrypt(token: str) -> Any:
         ) from None
 
 
+def rotated(token: str) -> str | None:
+    """
+    Return the secret encrypted with the first key, or None if it is already.
+
+    :raises ImproperlyConfigured: if none of the keys fits
+    """
+    first, *_ = keys = tuple(settings.FIELD_ENCRYPTION_KEYS)
+    try:
+        _cipher((first,)).decrypt(token.encode())
+    except InvalidToken:
+        decrypt(token)
+        return _cipher(keys).rotate(token.encode()).decode()
+    return None
+
+
 @cache
 def _cipher(keys: tuple[str, ...]) -> MultiFernet:
     try:

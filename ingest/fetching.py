@@ -14,10 +14,17 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from connectors.base import Connector, FetchRequest
+from connectors.base import Connector, Deletes, FetchRequest
 from connectors.base import Stream as OfferedStream
-from connectors.errors import ConfigError, ConnectorError, CursorExpired, PaginationLoop, TransientError
-from ingest import applying, jobs, landing, leases, stopping, waiting
+from connectors.errors import (
+    ConfigError,
+    ConnectorError,
+    CursorExpired,
+    NeedsReconnect,
+    PaginationLoop,
+    TransientError,
+)
+from ingest import applying, budgets, jobs, landing, leases, reports, stopping, tokens, waiting
 from ingest.checkpoints import NewPage, Standing
 from ingest.connecting import connector_for
 from ingest.leases import Lease, LeaseLost
@@ -152,7 +159,7 @@ def _fetch_pages(
         while _may_go_on(lease, pace.standing, has_time=not turn.is_over() or reader.has_asked_ahead):
             read = reader.read(_request(job, job.cursor))
             started = time.monotonic()
-            page, standing = _land(job, lease, read)
+            page, standing = _land(job, lease, read, offered)
             pace.note_landing(time.monotonic() - started, standing)
             landed.pages += 1
             if page.state == Page.State.LANDED:
@@ -163,11 +170,13 @@ def _fetch_pages(
         if reader is not None:
             reader.close()
         connector.close()
+        budgets.note(job.source_id)
 
 
-def _land(job: CollectionJob, lease: Lease, read: Read) -> tuple[NewPage, Standing]:
+def _land(job: CollectionJob, lease: Lease, read: Read, offered: OfferedStream) -> tuple[NewPage, Standing]:
+    keeps_ids = job.mode == CollectionJob.Mode.FULL and offered.deletes is Deletes.FULL_PASS
     try:
-        return landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000))
+        return landing.land(job, lease, read.page, fetch_ms=int(read.seconds * 1000), keeps_ids=keeps_ids)
     except PaginationLoop:
         # Who lost the job meanwhile meets the pages of the next worker: a lost lease, no loop.
         leases.renew(lease)
@@ -254,7 +263,10 @@ def _request(job: CollectionJob, cursor: str | None) -> FetchRequest:
 def _note_refusal(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
     """Note what the provider did to this job, and spare it the source's other jobs while it is down."""
     with _noting(lease):
+        if isinstance(error, NeedsReconnect):
+            tokens.needs_reconnect(job.source_id, str(error), access_version=job.source.access_version)
         _put_off(lease, error)
+        reports.note_refused(job.pk, error)
         if isinstance(error, TransientError):
             waiting.spare(job)
 

@@ -1,4 +1,4 @@
-"""The life of a job: started once per stream, rung for, ended; and asked to stop by people."""
+"""The life of a job: started once per stream, rung for, and asked to stop by people."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, NeedsReconnect
 from ingest import schedules
 from ingest.leases import Lease, write_fenced
-from ingest.models import CollectionJob, Page, RawRecord, Source, SourceStream
+from ingest.models import CollectionJob, Source, SourceStream
 
 log = logging.getLogger(__name__)
 
 # A message may wait in a busy queue; ringing again sooner would only lengthen the queue.
 RING_AGAIN_AFTER = timedelta(seconds=30)
 RING_AGAIN_WHEN_IDLE = timedelta(seconds=4)
+# Sources that may be asked for something.
+ASKABLE: dict[str, Any] = {"source__is_paused": False, "source__needs_reconnect_since__isnull": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,7 @@ def start_due(*, now: datetime) -> int:
     due = (
         SourceStream.objects.select_for_update(skip_locked=True, of=("self",))
         # No time yet means the schedule is new: run once at once, then by the schedule.
-        .filter(
-            Q(next_run_at__lte=now) | Q(next_run_at__isnull=True), is_enabled=True, source__is_paused=False
-        )
+        .filter(Q(next_run_at__lte=now) | Q(next_run_at__isnull=True), is_enabled=True, **ASKABLE)
         .exclude(schedule="")
         .order_by("next_run_at")[:500]
     )
@@ -116,7 +117,7 @@ def take_unrung(*, now: datetime, is_fetch_idle: bool, is_apply_idle: bool) -> l
         | Q(is_fetched=False, rung_at__lt=soon if is_fetch_idle else late)
         | Q(is_fetched=True, rung_at__lt=soon if is_apply_idle else late),
         Q(lease_until__isnull=True),
-        Q(source__is_paused=False) | Q(is_fetched=True),
+        Q(**ASKABLE) | Q(is_fetched=True),
         status__in=CollectionJob.LIVE,
         next_run_at__lte=now,
     )
@@ -155,7 +156,7 @@ def _fetchable(now: datetime) -> QuerySet[CollectionJob]:
         is_fetched=False,
         lease_until__isnull=True,
         next_run_at__lte=now,
-        source__is_paused=False,
+        **ASKABLE,
     )
 
 
@@ -223,82 +224,28 @@ def end_cancelled() -> int:
     return unheld.update(is_fetched=True, outcome=CollectionJob.Status.CANCELLED, rung_at=None)
 
 
+def end_disconnected() -> int:
+    """
+    Close the fetching phase of jobs that no worker holds and whose source a person has to connect again.
+
+    They would wait for ever; the next run starts at the watermark all the same. Return how many.
+    """
+    unheld = CollectionJob.objects.filter(
+        status__in=CollectionJob.LIVE,
+        source__needs_reconnect_since__isnull=False,
+        is_fetched=False,
+        lease_until__isnull=True,
+    )
+    reason = Source.objects.filter(pk=OuterRef("source_id")).values("needs_reconnect_reason")
+    return unheld.update(
+        is_fetched=True,
+        outcome=CollectionJob.Status.FAILED,
+        error_type=NeedsReconnect.error_type,
+        error=Subquery(reason),
+        rung_at=None,
+    )
+
+
 def set_paused(sources: Iterable[Source], *, paused: bool) -> int:
     """Pause or resume sources; running jobs stop at their next page and go on from there later."""
     return Source.objects.filter(pk__in=[source.pk for source in sources]).update(is_paused=paused)
-
-
-def finish(job_id: int) -> CollectionJob | None:
-    """End the job if nothing is left to fetch, apply or count; None if something is."""
-    with transaction.atomic():
-        job = (
-            CollectionJob.objects.select_for_update(of=("self",))
-            .select_related("source", "stream")
-            .defer("source__credentials")
-            .filter(pk=job_id, status__in=CollectionJob.LIVE, is_fetched=True)
-            .first()
-        )
-        if job is None or job.pages.filter(state__in=Page.OPEN).exists():
-            return None
-        _close(job)
-    job.refresh_from_db(fields=["finished_at"])
-    log.info("job ended", extra=_facts(job))
-    return job
-
-
-def _facts(job: CollectionJob) -> dict[str, object]:
-    counts = ("fetched", "inserted", "updated", "unchanged", "skipped", "failed", "rate_limit_hits")
-    seconds = (
-        (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
-    )
-    return {
-        "job": job.pk,
-        "source": job.source.name,
-        "stream": job.stream.name,
-        "status": job.status,
-        **{name: getattr(job, name) for name in counts},
-        "seconds": seconds,
-        "error_type": job.error_type,
-    }
-
-
-def _close(job: CollectionJob) -> None:
-    statuses = CollectionJob.Status
-    missing = _missing(job)
-    job.status = job.outcome or (statuses.PARTIAL if job.failed or missing else statuses.SUCCEEDED)
-    if not job.outcome:
-        job.error_type, job.error = ("incomplete", missing) if missing else ("", "")
-    job.finished_at = Now()
-    job.save(update_fields=["status", "error_type", "error", "finished_at"])
-    is_whole = not job.outcome and not missing
-    if is_whole and job.mode in (CollectionJob.Mode.INCREMENTAL, CollectionJob.Mode.FULL):
-        _advance_watermark(job)
-
-
-def _missing(job: CollectionJob) -> str:
-    if job.mode == CollectionJob.Mode.FULL and not job.fetched and _has_records(job):
-        return (
-            "The source listed nothing at all, though there were records before. What we have stays. Check "
-            "what its credentials may still read, and its filters; if it is really empty now, all is well."
-        )
-    if job.expected_total is None:
-        return ""
-    # An earlier pass listed the same records: it must not fill the gaps of the one that counts.
-    pages = job.pages.filter(pass_number=job.pass_number)
-    arrived = pages.aggregate(sum=Coalesce(Sum(F("fetched") - F("skipped")), 0))["sum"]
-    if arrived >= job.expected_total:
-        return ""
-    return (
-        f"The source says it has {job.expected_total} records, {arrived} arrived. The watermark stays; "
-        "run a full refresh, and if that falls short too, look at the source's filters and permissions."
-    )
-
-
-def _has_records(job: CollectionJob) -> bool:
-    return RawRecord.objects.filter(stream=job.stream_id, is_deleted=False).exists()
-
-
-def _advance_watermark(job: CollectionJob) -> None:
-    # A record dated in the future must not make us skip everything until then.
-    high_water = min(filter(None, (job.high_water, job.started_at)), default=None) if job.high_water else None
-    job.stream.complete_window(high_water=high_water, state=job.stream_state)

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from connectors.base import Page as FetchedPage
 from connectors.base import SourceRecord
 from connectors.errors import PaginationLoop
-from ingest import checkpoints, comparing, deadletters, isolating, versions
+from ingest import checkpoints, comparing, deadletters, isolating, reports, sightings, versions
 from ingest.checkpoints import NewPage, Standing
 from ingest.comparing import Sorted
 from ingest.leases import Lease
@@ -39,10 +39,12 @@ CIRCLES = {
 
 
 def land(
-    job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: int
+    job: CollectionJob, lease: Lease, fetched: FetchedPage, *, fetch_ms: int, keeps_ids: bool = False
 ) -> tuple[NewPage, Standing]:
     """
     Store the page at the job's cursor and move the cursor, all or nothing; `job` moves along.
+
+    `keeps_ids`: what the whole run did not list will count as gone.
 
     :raises LeaseLost: if another worker has the job; nothing is written then
     :raises PaginationLoop: if this page or the cursor it stands at was seen before in this run
@@ -57,6 +59,9 @@ def land(
             page = _write_records(
                 job, fetched, found, cursor=job.cursor, content_digest=content_digest, fetch_ms=fetch_ms
             )
+            if keeps_ids:
+                sightings.note(page, fetched.records)
+            reports.note_landed(job, fetched.next_cursor, rows=len(fetched.records))
             standing = checkpoints.move(lease, fetched, page)
             deadletters.record_rejected(job, found.rejected)
     except IntegrityError as error:

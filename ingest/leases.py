@@ -40,7 +40,7 @@ class Lease:
 
 
 def claim(job_id: int) -> Lease | None:
-    """Take the job for fetching; None if it is not due, held, paused, or has nothing left to fetch."""
+    """Take the job for fetching; None if it is not due, held, not to be asked for, or wholly fetched."""
     row = _one(
         """
         UPDATE ingest_collectionjob job
@@ -53,6 +53,7 @@ def claim(job_id: int) -> Lease | None:
           FROM ingest_source source
          WHERE job.id = %(job)s AND source.id = job.source_id
            AND NOT source.is_paused
+           AND source.needs_reconnect_since IS NULL
            AND job.status IN ('PENDING', 'RUNNING')
            AND NOT job.is_fetched
            AND job.next_run_at <= clock_timestamp()

@@ -1,4 +1,9 @@
-"""Retention: old runs go, and old versions of objects; the latest version of an object always stays."""
+"""
+Retention: old runs go, and old versions of objects; the latest version of an object always stays.
+
+Samples of changed fields are pieces of payloads, people's data in places: they go as early, while the note
+that the field changed stays. Whoever erases a person's data before that finds them by stream and external_id.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from ingest.models import CollectionJob
+from ingest.models import CollectionJob, FieldChange
 
 BATCH = 5_000
 
@@ -14,7 +19,11 @@ BATCH = 5_000
 def prune(*, now: datetime, job_days: int) -> dict[str, int]:
     """Delete what is older than the given days; return how many rows went, by table."""
     before = now - timedelta(days=job_days)
-    return {"jobs": _prune_jobs(before), "raw_versions": _prune_versions(before)}
+    return {
+        "jobs": _prune_jobs(before),
+        "raw_versions": _prune_versions(before),
+        "samples": _prune_samples(before),
+    }
 
 
 def _prune_jobs(before: datetime) -> int:
@@ -24,6 +33,12 @@ def _prune_jobs(before: datetime) -> int:
         CollectionJob.objects.filter(pk__in=ids).delete()
         count += len(ids)
     return count
+
+
+def _prune_samples(before: datetime) -> int:
+    # At most a thousand per stream: no batches.
+    old = FieldChange.objects.filter(seen_at__lt=before).exclude(sample="", external_id="")
+    return old.update(sample="", external_id="")
 
 
 def _prune_versions(before: datetime) -> int:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from django.db import connection
+
 from connectors.base import Connector, FetchRequest, Page
 from connectors.base import Stream as OfferedStream
 from ingest import leases
@@ -128,7 +130,11 @@ class Reader:
             self._is_awaited.wait(ahead.after)
         if self._is_closed:
             raise CancelledError
-        read = self._read(ahead.request)
+        try:
+            read = self._read(ahead.request)
+        finally:
+            # A token may have been renewed, by a connection of this thread's own.
+            connection.close()
         # Who waits has nothing left to land: the next question is asked while it wakes.
         if self._is_awaited.is_set():
             self._ask_ahead(read)

@@ -18,7 +18,7 @@ from connectors import exact_json
 from connectors.base import Json
 from connectors.errors import RecordError
 from connectors.kinds import KINDS, Kind
-from ingest import deadletters, isolating, tables
+from ingest import deadletters, drift, isolating, tables
 from ingest.models import CollectionJob
 
 log = logging.getLogger(__name__)
@@ -81,11 +81,12 @@ def refine_batch(
     job: CollectionJob, refine: Refine, raws: Sequence[Raw], outcome: Outcome, *, now: datetime
 ) -> None:
     units = []
+    look = drift.Look(job)
     for raw in _newest(raws, outcome):
         if raw.is_deleted:
             continue
         try:
-            units.append(Unit(raw, _kind(job, refine, raw)))
+            units.append(Unit(raw, _kind(job, refine, raw, look)))
         except RecordError as error:
             _fail(job, outcome, raw, error.error_type, str(error))
         except Exception as error:
@@ -93,6 +94,8 @@ def refine_batch(
             log.exception("refining failed", extra={"job": job.pk, "raw": raw.id})
             message = f"{type(error).__name__} in the {job.source.connector} connector: {error}"
             _fail(job, outcome, raw, "bug", message)
+
+    look.close()
 
     def write(batch: Sequence[Unit]) -> None:
         _write(job, batch, outcome, now=now)
@@ -103,9 +106,11 @@ def refine_batch(
         _delete(job, job.stream.kind, gone, outcome)
 
 
-def _kind(job: CollectionJob, refine: Refine, raw: Raw) -> Kind:
+def _kind(job: CollectionJob, refine: Refine, raw: Raw, look: drift.Look) -> Kind:
     """:raises TypeError: if the connector made something else of the record than the stream's kind"""
-    kind = refine(exact_json.loads(raw.body))
+    payload = exact_json.loads(raw.body)
+    look.see(raw.external_id, payload)
+    kind = refine(payload)
     if not isinstance(kind, KINDS[job.stream.kind]):
         raise TypeError(f"the stream holds {job.stream.kind} records, got {type(kind).__name__}")
     return kind
@@ -175,13 +180,10 @@ def _write(job: CollectionJob, units: Sequence[Unit], outcome: Outcome, *, now: 
     rows["external_id"] = [unit.raw.external_id for unit in units]
     written = _upsert(batch, kind.kind, rows)
     kept = [unit for unit in units if unit.raw.external_id in written]
-    changed = [one.id for one in written.values() if not one.is_new]
-    for name, child_kind in kind.children.items():
-        relation = tables.relation_to(kind.kind, of=child_kind)
-        children = {child.external_id: (child, unit) for unit in kept for child in getattr(unit.kind, name)}
-        batch.outcome.note(child_kind, days=tables.delete_orphans(relation, changed, list(children)))
-        if children:
-            _write_children(batch, relation, list(children.values()), written)
+    for name in kind.children:
+        # Where the source does not say, those that are there stay.
+        if told := [unit for unit in kept if getattr(unit.kind, name) is not None]:
+            _replace_children(batch, name, told, written)
     _merge(outcome, batch.outcome)
     outcome.understood.update(unit.raw.id for unit in units)
     for unit in units:
@@ -197,6 +199,20 @@ def _upsert(batch: _Batch, kind: str, rows: tables.Columns) -> dict[str, tables.
     is_new = sum(one.is_new for one in written)
     batch.outcome.note(kind, new=is_new, changed=len(written) - is_new, days=days)
     return {one.external_id: one for one in written}
+
+
+def _replace_children(
+    batch: _Batch, name: str, units: Sequence[Unit], parents: Mapping[str, tables.Upserted]
+) -> None:
+    """Write the children that the field of that name holds, and delete those that are there no more."""
+    kind = type(units[0].kind)
+    relation = tables.relation_to(kind.kind, of=kind.children[name])
+    children = {child.external_id: (child, unit) for unit in units for child in getattr(unit.kind, name)}
+    written = [parents[unit.raw.external_id] for unit in units]
+    orphaned = tables.delete_orphans(relation, [one.id for one in written if not one.is_new], list(children))
+    batch.outcome.note(relation.kind, days=orphaned)
+    if children:
+        _write_children(batch, relation, list(children.values()), parents)
 
 
 def _write_children(
@@ -242,7 +258,8 @@ def _delete(job: CollectionJob, kind: str, raws: Sequence[Raw], outcome: Outcome
     outcome.note(kind, changed=len(gone), days={one.day for one in gone})
     for child_kind in KINDS[kind].children.values():
         relation = tables.relation_to(kind, of=child_kind)
-        outcome.note(child_kind, days=tables.mark_children_deleted(relation, [one.id for one in gone]))
+        if days := tables.mark_children_deleted(relation, [one.id for one in gone]):
+            outcome.note(child_kind, days=days)
     outcome.understood.update(raw.id for raw in raws)
     found = {one.external_id for one in gone}
     outcome.words.update((raw.id, "updated" if raw.external_id in found else "skipped") for raw in raws)

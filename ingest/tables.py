@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
+from msgspec.structs import astuple
 
 from connectors import exact_json
 from connectors.kinds import KINDS, Kind
@@ -82,8 +82,8 @@ class Relation:
     @property
     def has_dangling_index(self) -> bool:
         """Tell whether rows that wait for their target are found without reading the table."""
-        names = {index.name for index in REFINED_MODELS[self.kind]._meta.indexes}
-        return f"{self.kind}_awaits_{self.target_kind}" in names
+        waiting = ["source", self.external_id_column]
+        return any(index.fields == waiting for index in REFINED_MODELS[self.kind]._meta.indexes)
 
 
 def uuid7s(milliseconds: int) -> Iterator[str]:
@@ -99,14 +99,10 @@ def uuid7s(milliseconds: int) -> Iterator[str]:
 
 def columns_of(kind: str, records: Sequence[Kind]) -> Columns:
     """Return the kind's own columns; children are left out."""
-    names, read = _reader(kind)
-    return dict(zip(names, zip(*map(read, records), strict=True), strict=True))
-
-
-@cache
-def _reader(kind: str) -> tuple[tuple[str, ...], Callable[[Kind], tuple[Any, ...]]]:
-    columns = _columns(kind)
-    return tuple(columns.values()), attrgetter(*columns)
+    # Whole rows, and turned: several times as fast as asking each record for each of its fields.
+    columns = zip(*map(astuple, records), strict=True)
+    values = dict(zip(KINDS[kind].__struct_fields__, columns, strict=True))
+    return {column: values[name] for name, column in _columns(kind).items()}
 
 
 @cache

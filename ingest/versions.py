@@ -13,6 +13,7 @@ from django.db import connection
 from connectors import exact_json
 from ingest import copying
 from ingest.models import CollectionJob
+from ingest.prepared import Prepared
 
 
 class Latest(NamedTuple):
@@ -45,6 +46,43 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_deleted: bool = False
 
 
+# Compared where the hashes are: of a page without news nothing travels back. One index probe per id,
+# whatever the planner knows of the table: a join against a table that was never analysed is many times
+# slower. Letters are looked for only where the stream has any. Ids are drawn here, for the rows that come
+# back, to save a round trip; those of objects that turn out not to have changed are never used.
+_DIFFERING = Prepared(
+    "differing_versions",
+    """
+    SELECT wanted.id, nextval('ingest_rawrecord_id_seq'), latest.id, COALESCE(latest.version, 0),
+           latest.is_deleted IS TRUE, latest.is_in_trouble IS TRUE,
+           (latest.body_hash = wanted.body_hash AND NOT latest.is_deleted) IS TRUE,
+           CASE WHEN %(with_payloads)s AND latest.body_hash <> wanted.body_hash
+                     AND NOT latest.is_deleted
+                THEN latest.payload::text END
+      FROM (
+        SELECT id, substring(%(hashes)s FROM (place - 1)::int * 32 + 1 FOR 32) AS body_hash
+          FROM json_array_elements_text(%(ids)s) WITH ORDINALITY AS given (id, place)
+      ) wanted
+      LEFT JOIN LATERAL (
+        SELECT raw.id, raw.version, raw.body_hash, raw.payload, raw.is_deleted,
+               CASE WHEN (SELECT EXISTS (SELECT 1 FROM ingest_failedsync
+                                          WHERE stream_id = %(stream)s AND resolved_at IS NULL))
+                    THEN EXISTS (SELECT 1 FROM ingest_failedsync letter
+                                  WHERE letter.stream_id = %(stream)s
+                                    AND letter.external_id = raw.external_id
+                                    AND letter.resolved_at IS NULL)
+                    ELSE false END AS is_in_trouble
+          FROM ingest_rawrecord raw
+         WHERE raw.stream_id = %(stream)s AND raw.external_id = wanted.id
+         ORDER BY raw.version DESC LIMIT 1
+      ) latest ON true
+     WHERE latest.id IS NULL OR latest.is_deleted OR latest.is_in_trouble
+        OR latest.body_hash <> wanted.body_hash
+    """,
+    {"stream": "bigint", "ids": "json", "hashes": "bytea", "with_payloads": "boolean"},
+)
+
+
 def differing(
     stream_id: int, body_hashes: Mapping[str, bytes], *, with_payloads: bool = True
 ) -> dict[str, Latest]:
@@ -53,39 +91,9 @@ def differing(
 
     What is deleted or in trouble is returned whatever its hash, and so are objects we never had.
     """
-    # Compared where the hashes are: of a page without news nothing travels back. One index probe per id
-    # whatever the planner knows of the table: a join against a table that was never analysed is many times
-    # slower. Letters are looked for only where the stream has any. Ids are drawn here, for the rows that come
-    # back, to save a round trip; those of objects that turn out not to have changed are never used.
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT wanted.id, nextval('ingest_rawrecord_id_seq'), latest.id, COALESCE(latest.version, 0),
-                   latest.is_deleted IS TRUE, latest.is_in_trouble IS TRUE,
-                   (latest.body_hash = wanted.body_hash AND NOT latest.is_deleted) IS TRUE,
-                   CASE WHEN %(with_payloads)s AND latest.body_hash <> wanted.body_hash
-                             AND NOT latest.is_deleted
-                        THEN latest.payload::text END
-              FROM (
-                SELECT id, substring(%(hashes)s FROM (place - 1)::int * 32 + 1 FOR 32) AS body_hash
-                  FROM json_array_elements_text(%(ids)s::json) WITH ORDINALITY AS given (id, place)
-              ) wanted
-              LEFT JOIN LATERAL (
-                SELECT raw.id, raw.version, raw.body_hash, raw.payload, raw.is_deleted,
-                       CASE WHEN (SELECT EXISTS (SELECT 1 FROM ingest_failedsync
-                                                  WHERE stream_id = %(stream)s AND resolved_at IS NULL))
-                            THEN EXISTS (SELECT 1 FROM ingest_failedsync letter
-                                          WHERE letter.stream_id = %(stream)s
-                                            AND letter.external_id = raw.external_id
-                                            AND letter.resolved_at IS NULL)
-                            ELSE false END AS is_in_trouble
-                  FROM ingest_rawrecord raw
-                 WHERE raw.stream_id = %(stream)s AND raw.external_id = wanted.id
-                 ORDER BY raw.version DESC LIMIT 1
-              ) latest ON true
-             WHERE latest.id IS NULL OR latest.is_deleted OR latest.is_in_trouble
-                OR latest.body_hash <> wanted.body_hash
-            """,
+        _DIFFERING.execute(
+            cursor,
             {
                 "stream": stream_id,
                 "ids": exact_json.dumps(list(body_hashes)).decode(),

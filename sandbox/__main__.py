@@ -1,5 +1,6 @@
 """
-Run the sandbox (`python -m sandbox --port 8099`) or write its files (`python -m sandbox write-files DIR`).
+Run the sandbox (`python -m sandbox --port 8099`), write its files (`python -m sandbox write-files DIR`), or
+say how a source reads one of its providers (`python -m sandbox offer NAME`).
 
 Prints its address once it answers, and stops at SIGTERM or SIGINT.
 """
@@ -7,6 +8,8 @@ Prints its address once it answers, and stops at SIGTERM or SIGINT.
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import signal
 import sys
 import threading
@@ -16,7 +19,8 @@ from pathlib import Path
 
 from sandbox.listing import stamp_from
 from sandbox.options import Options
-from sandbox.server import Server
+from sandbox.server import HOST, Server
+from sandbox.simulators import all_simulators
 from sandbox.world import World
 
 AMOUNTS = ("customers", "products", "orders", "items", "songs", "catalog", "articles")
@@ -25,12 +29,26 @@ DEFAULTS = {field.name: field.default for field in fields(Options) if field.defa
 
 def main(arguments: list[str]) -> int:
     settings = _parser().parse_args(arguments)
+    if settings.action == "offer":
+        return _offer(settings.name, f"{HOST}:{settings.port}")
     world = World(_options(settings))
     if settings.action == "write-files":
         for path in world.files.write(settings.folder):
             _say(str(path))
         return 0
     return _serve(world, port=settings.port, ready_file=settings.ready_file)
+
+
+def _offer(name: str, place: str) -> int:
+    simulators = all_simulators()
+    if name not in simulators:
+        sys.stderr.write(f"no provider {name!r} here; there are {', '.join(simulators)}\n")
+        return 1
+    offer = simulators[name].offer(f"http://{place}")
+    config, credentials = (shlex.quote(json.dumps(one)) for one in (offer.config, offer.credentials))
+    _say(f"export SYNC_PRIVATE_HOSTS={place}")
+    _say(f"echo {credentials} | python manage.py addsource try {name} --config {config} --credentials -")
+    return 0
 
 
 def _serve(world: World, *, port: int, ready_file: Path | None) -> int:
@@ -75,6 +93,7 @@ def _options(settings: argparse.Namespace) -> Options:
     return Options(
         now=int(time.time()) if settings.now is None else settings.now,
         seed=settings.seed,
+        scale=settings.scale,
         plain_orders=settings.plain_orders,
         bad_share=settings.bad_share,
         latency_ms=settings.latency_ms,
@@ -113,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action")
     writer = actions.add_parser("write-files", help="write the CSV files and end")
     writer.add_argument("folder", type=Path)
+    teller = actions.add_parser("offer", help="say how a source reads a provider, and end")
+    teller.add_argument("name", help="such as shopify")
     return parser
 
 

@@ -19,7 +19,9 @@ from sandbox.dataset import Dataset
 from sandbox.defects import json_defects, json_drifts
 from sandbox.listing import BadCursor, Leaf, Place, limit_from, place_from, stamp_from, turn, twisted_rows
 from sandbox.messages import Answer, BadRequest, Handler, Request, joined, json_answer, served_rows
+from sandbox.options import Options
 from sandbox.order import Window
+from sandbox.simulators import Offer, Setting, Simulator
 
 PAGINGS = ("page", "offset", "cursor", "next", "link")
 DEFAULT_LIMIT, MOST = 50, 100
@@ -186,3 +188,55 @@ def _whole_number(request: Request, name: str, *, default: int, least: int) -> i
     if not (text.isascii() and text.isdigit() and int(text) >= least):
         raise BadRequest({"error": f"{name} must be a whole number from {least} on"})
     return int(text)
+
+
+def _recipes(options: Options) -> list[tuple[Recipe, int]]:
+    return [(recipe(paging), options.items) for paging in PAGINGS]
+
+
+def _routes(setting: Setting) -> dict[str, Handler]:
+    return Api(dict(setting.datasets), token=setting.options.api_token).routes()
+
+
+#: How each way of paging is described to a source.
+PAGINATION: dict[str, dict[str, Any]] = {
+    "page": {"type": "page", "totalPath": "meta.total"},
+    "offset": {"type": "offset", "totalPath": "meta.total"},
+    "cursor": {
+        "type": "cursor",
+        "cursorPath": "meta.next_cursor",
+        "hasMorePath": "meta.has_more",
+        "totalPath": "meta.total",
+    },
+    "next": {"type": "next", "nextPath": "meta.next", "totalPath": "meta.total"},
+    "link": {"type": "link"},
+}
+
+
+def _offer(url: str) -> Offer:
+    fields = {"external_id": "id", "title": "name", "artist": "artist.name", "genre": "genre"}
+    config = {
+        "auth": {"type": "bearer"},
+        "targetTable": "content_index",
+        "contentType": "music",
+        "fieldMapping": {**fields, "occurred_at": "created_at"},
+        "incremental": {"param": "updated_since", "field": "updated_at"},
+        "streams": {name: _stream(f"{url}/api/{name}/items", name) for name in PAGINGS},
+    }
+    return Offer(
+        config=config,
+        datasets={name: f"api.{name}" for name in PAGINGS},
+        credentials={"token": Options(now=0).api_token},
+        bad_credentials={"token": "not-the-token"},
+    )
+
+
+def _stream(address: str, paging: str) -> dict[str, Any]:
+    return {
+        "sourceIdentifier": address,
+        "pagination": {"limit": 100, "limitParam": "limit", **PAGINATION[paging]},
+        **({"totalHeader": "X-Total"} if paging == "link" else {"dataPath": "data.items"}),
+    }
+
+
+SIMULATOR = Simulator(connector="rest", recipes=_recipes, routes=_routes, offer=_offer)

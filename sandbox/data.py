@@ -70,6 +70,8 @@ class Recipe:
     drifts: Mapping[str, Callable[[Record], None]] = field(default_factory=dict)
     #: Without ids a changed record is a new one to its readers.
     has_ids: bool = True
+    #: Records that once existed and were withdrawn before we came, as a share of those there are.
+    removed_share: float = 0.0
 
 
 class Person(NamedTuple):

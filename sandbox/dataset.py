@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from sandbox.data import Dice, Facts, Recipe
+from sandbox.flaws import BadRow, Flaws
 from sandbox.order import INDEX_MASK, Order, key_of
 
 YEAR = 365 * 24 * 3600
@@ -34,16 +35,7 @@ class Version:
     sha256: str
     bad: str | None
     drift: str | None
-    #: The record as it is served, where it is bad.
-    payload: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """One version of an object that no reader can store."""
-
-    external_id: str
-    kind: str
+    #: The record as it is served.
     row: bytes
 
 
@@ -65,11 +57,7 @@ class Dataset:
         self._created = array("q", _creation_times(chance, now=now, count=count + removed))
         self._updated = array("q", _update_times(chance, self._created, now=now))
         self._versions: dict[int, int] = {}
-        self._bad: dict[int, str] = {}
-        self._spoilt = 0
-        self._drift: dict[int, str] = {}
-        #: Every bad version ever rendered.
-        self._bad_rows: dict[bytes, BadRow] = {}
+        self._flaws = Flaws(recipe)
         self._deleted: dict[int, int] = {index: now for index in range(count, count + removed)}
         self._cache: dict[int, bytes] = {}
         self._cache_bytes = cache_bytes
@@ -93,15 +81,24 @@ class Dataset:
         with self._lock:
             return [self._row(key & INDEX_MASK) for key in keys]
 
+    def created(self, key: int) -> int:
+        """Return when the object at `key` came to be, epoch seconds."""
+        return self._created[key & INDEX_MASK]
+
     def bad_in(self, rows: Iterable[bytes]) -> tuple[BadRow, ...]:
         """Return which of the records served are bad."""
-        known = self._bad_rows
-        return tuple(known[row] for row in rows if row in known) if known else ()
+        return self._flaws.among(rows)
 
     def bad_keys(self) -> list[int]:
         """Return the keys of the objects that are bad now."""
         with self._lock:
-            return [self._key(index) for index in self._bad if index not in self._deleted]
+            return [self._key(index) for index in self._flaws.bad if index not in self._deleted]
+
+    def keys_of(self, indexes: Iterable[int]) -> list[int]:
+        """Return the keys of those of the objects that are there."""
+        with self._lock:
+            known = range(len(self._updated))
+            return [self._key(index) for index in indexes if index in known and index not in self._deleted]
 
     def numbered(self) -> list[int]:
         """Return all keys in the order the objects came to be."""
@@ -122,14 +119,14 @@ class Dataset:
                     external_id=self.recipe.external_id(index),
                     updated=self._updated[index],
                     sha256=hashlib.sha256(row).hexdigest(),
-                    bad=self._bad.get(index),
-                    drift=self._drift.get(index),
-                    payload=row.decode() if index in self._bad else None,
+                    bad=self._flaws.bad.get(index),
+                    drift=self._flaws.drift.get(index),
+                    row=row,
                 )
 
     def bad_by_kind(self) -> dict[str, int]:
         with self._lock:
-            kinds = [kind for index, kind in self._bad.items() if index not in self._deleted]
+            kinds = [kind for index, kind in self._flaws.bad.items() if index not in self._deleted]
         return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
     # Changing
@@ -143,12 +140,12 @@ class Dataset:
         :raises ValueError: if this dataset knows no such drift, or has fewer objects than must go
         """
         with self._lock:
-            self._check_drift(drift)
+            self._flaws.check_drift(drift)
             chance = random.Random(f"{seed}:{self.recipe.name}:change")
             chosen = self._choose(chance, round(share * len(self)) + delete)
             self._delete(chosen[:delete], at=at)
             if drift:
-                self._drift.update((key & INDEX_MASK, drift) for key in chosen[delete:])
+                self._flaws.drift.update((key & INDEX_MASK, drift) for key in chosen[delete:])
             self.renew(chosen[delete:], at=at)
             self.insert(insert, at=at)
         return Changed(changed=len(chosen) - delete, inserted=insert, deleted=delete)
@@ -175,7 +172,7 @@ class Dataset:
     def spoil(self, count: int, *, at: int, seed: int) -> int:
         """Make up to `count` good objects bad, with the update time `at`, and return how many."""
         with self._lock:
-            good = [key for key in self.order if key & INDEX_MASK not in self._bad]
+            good = [key for key in self.order if key & INDEX_MASK not in self._flaws.bad]
             chance = random.Random(f"{seed}:{self.recipe.name}:spoil")
             chosen = chance.sample(good, min(count, len(good)))
             self.spoil_served(chosen)
@@ -193,7 +190,7 @@ class Dataset:
         """Make the objects at `keys` good again, with the update time `at`."""
         with self._lock:
             for key in keys:
-                self._bad.pop(key & INDEX_MASK, None)
+                self._flaws.heal(key & INDEX_MASK)
             self.renew(keys, at=at)
 
     def spoil_from_the_start(self, share: float) -> None:
@@ -206,7 +203,8 @@ class Dataset:
         """Make the objects at `keys` bad from now on, their update times unchanged."""
         with self._lock:
             for key in keys:
-                self._mark_bad(key & INDEX_MASK)
+                if self._flaws.spoil(key & INDEX_MASK):
+                    self._forget(key & INDEX_MASK)
 
     def drift_served(self, keys: Collection[int], drift: str) -> None:
         """
@@ -215,9 +213,9 @@ class Dataset:
         :raises ValueError: if this dataset knows no such drift
         """
         with self._lock:
-            self._check_drift(drift)
+            self._flaws.check_drift(drift)
             for key in keys:
-                self._drift[key & INDEX_MASK] = drift
+                self._flaws.drift[key & INDEX_MASK] = drift
                 self._forget(key & INDEX_MASK)
 
     # Inside
@@ -239,28 +237,12 @@ class Dataset:
             updated=self._updated[index],
             dice=Dice(self._seed, self.recipe.name, index),
         )
-        record = self.recipe.make(facts)
-        if index in self._drift:
-            self.recipe.drifts[self._drift[index]](record)
-        kind = self._bad.get(index)
-        if kind is None:
-            return self.recipe.encode(record)
-        self.recipe.defects[kind](record)
-        row = self.recipe.encode(record)
-        self._bad_rows[row] = BadRow(external_id=self.recipe.external_id(index), kind=kind, row=row)
-        return row
+        return self._flaws.written(index, self.recipe.make(facts))
 
     def _choose(self, chance: random.Random, count: int) -> list[int]:
         if count > len(self):
             raise ValueError(f"{self.recipe.name} has {len(self)} objects, fewer than the {count} asked for")
         return self.order.sample(chance, count)
-
-    def _mark_bad(self, index: int) -> None:
-        kinds = list(self.recipe.defects)
-        if index not in self._bad:
-            self._bad[index] = kinds[self._spoilt % len(kinds)]
-            self._spoilt += 1
-            self._forget(index)
 
     def _delete(self, keys: Collection[int], *, at: int) -> None:
         self._deleted.update((key & INDEX_MASK, at) for key in keys)
@@ -276,11 +258,6 @@ class Dataset:
     def _forget(self, index: int) -> None:
         self.revision += 1
         self._cached_bytes -= len(self._cache.pop(index, b""))
-
-    def _check_drift(self, drift: str) -> None:
-        if drift and drift not in self.recipe.drifts:
-            known = ", ".join(self.recipe.drifts) or "none"
-            raise ValueError(f"{self.recipe.name} cannot drift by {drift!r}; known here: {known}")
 
 
 def _creation_times(chance: random.Random, *, now: int, count: int) -> list[int]:

@@ -19,6 +19,8 @@ from sandbox.defects import lengthen_id, remove_id
 from sandbox.files import is_unchanged
 from sandbox.listing import twisted_rows
 from sandbox.messages import Answer, BadRequest, Handler, Request, Served, served_rows
+from sandbox.options import Options
+from sandbox.simulators import Offer, Simulator
 
 PAGE = 100
 ATOM = "application/atom+xml; charset=utf-8"
@@ -39,6 +41,7 @@ def recipes(seed: int) -> dict[str, Recipe]:
         external_id=article_id,
         encode=_encode_atom,
         defects={"missing_id": remove_id, "long_id": lengthen_id},
+        removed_share=0.01,
     )
     news = Recipe(
         name="feeds.news",
@@ -202,3 +205,28 @@ def _next_link(element: str, address: str, following: int | None) -> bytes:
     if following is None:
         return b""
     return f'<{element} rel="next" href={quoteattr(f"{address}?page={following}")}/>'.encode()
+
+
+def _recipes(options: Options) -> list[tuple[Recipe, int]]:
+    return [(recipe, options.articles) for recipe in recipes(options.seed).values()]
+
+
+def _offer(url: str) -> Offer:
+    return Offer(
+        config={
+            "streams": {
+                "articles": {"sourceIdentifier": f"{url}/feeds/articles.atom", "contentType": "article"},
+                "news": {"sourceIdentifier": f"{url}/feeds/news.rss", "contentType": "news"},
+            }
+        },
+        datasets={"articles": "feeds.articles", "news": "feeds.news"},
+        bad_credentials={"username": "reader"},
+    )
+
+
+SIMULATOR = Simulator(
+    connector="atom",
+    recipes=_recipes,
+    routes=lambda setting: Feeds(dict(setting.datasets)).routes(),
+    offer=_offer,
+)

@@ -1,28 +1,47 @@
 """
 Two CSV files over HTTP: a list of songs with a header, and a price list without one.
 
-Ranges, validators and conditional requests follow RFC 9110; one range a request is served.
+Both also lie in an S3-compatible store, plain, as gzip and in one zip archive. Ranges,
+validators and conditional requests follow RFC 9110; one range a request is served.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import re
 import threading
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sandbox import vocabulary as words
 from sandbox.data import Facts, Recipe, Record, song
-from sandbox.dataset import BadRow, Dataset
+from sandbox.dataset import Dataset
+from sandbox.flaws import BadRow
 from sandbox.messages import Answer, Handler, Request, Served
+from sandbox.object_store import BUCKET, KEY_ID, PREFIX, SECRET, ObjectStore
+from sandbox.options import Options
+from sandbox.simulators import Offer, Simulator
 
 CSV = "text/csv; charset=utf-8"
 MUSIC_COLUMNS = ("song_name", "artist_name", "music_genre", "album", "track_id")
+CATALOG_COLUMNS = (
+    "category_id",
+    "capacity",
+    "capacity_gb",
+    "price",
+    "content_count",
+    "content_unit",
+    "is_active",
+    "is_popular",
+)
 HEADERS = {"music": ",".join(MUSIC_COLUMNS).encode() + b"\r\n", "catalog": b""}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -107,8 +126,11 @@ class Files:
         self._lock = threading.Lock()
         self._renditions: dict[str, tuple[int, Rendition]] = {}
 
-    def routes(self) -> dict[str, Handler]:
-        return {f"/files/{name}.csv": self._server(name) for name in self._datasets}
+    def routes(self, clock: Callable[[], float]) -> dict[str, Handler]:
+        plain = {f"{name}.csv": self._server(name) for name in self._datasets}
+        packed = {f"{name}.csv.gz": partial(self._gzip, name) for name in self._datasets}
+        store = ObjectStore(objects={**plain, **packed, "all files.zip": self._zip}, clock=clock)
+        return {**{f"/files/{name}": serve for name, serve in plain.items()}, f"{PREFIX}*": store.get}
 
     def write(self, folder: Path) -> list[Path]:
         """Write every file into a folder and return where."""
@@ -134,6 +156,18 @@ class Files:
 
         return serve
 
+    def _gzip(self, name: str, request: Request) -> Answer:
+        plain = self._rendition(name)
+        return _answer(_packed(plain, gzip.compress(plain.body, mtime=0)), request)
+
+    def _zip(self, request: Request) -> Answer:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in self._datasets:
+                # With a date of its own, so that equal content is an equal file.
+                archive.writestr(zipfile.ZipInfo(f"{name}.csv"), self._rendition(name).body)
+        return _answer(_packed(self._rendition("music"), packed.getvalue()), request)
+
     def _rendition(self, name: str) -> Rendition:
         dataset = self._datasets[name]
         with self._lock:
@@ -147,8 +181,15 @@ class Files:
 def _render(dataset: Dataset, header: bytes) -> Rendition:
     rows = dataset.rows(dataset.numbered())
     body = header + b"".join(rows)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return Rendition(body, etag, dataset.newest, dataset.bad_in(rows))
+    return Rendition(body, _etag(body), dataset.newest, dataset.bad_in(rows))
+
+
+def _packed(plain: Rendition, body: bytes) -> Rendition:
+    return plain._replace(body=body, etag=_etag(body))
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:24]}"'
 
 
 def _answer(rendition: Rendition, request: Request) -> Answer:
@@ -202,3 +243,53 @@ def _range(text: str, size: int) -> range | None:
     if not first:
         return range(max(size - int(last), 0), size)
     return range(int(first), min(int(last) + 1 if last else size, size))
+
+
+def _recipes(options: Options) -> list[tuple[Recipe, int]]:
+    made = recipes()
+    return [(made["music"], options.songs), (made["catalog"], options.catalog)]
+
+
+def music_table(identifier: str) -> dict[str, Any]:
+    """Return how a source reads the songs, from disk or from here."""
+    columns = {"external_id": "track_id", "title": "song_name", "artist": "artist_name"}
+    return {
+        "sourceIdentifier": identifier,
+        "targetTable": "content_index",
+        "contentType": "music",
+        "columnMapping": {**columns, "genre": "music_genre"},
+    }
+
+
+def catalog_table(identifier: str) -> dict[str, Any]:
+    """Return how a source reads the price list, from disk or from here."""
+    return {
+        "sourceIdentifier": identifier,
+        "targetTable": "catalog_items",
+        "hasHeader": False,
+        "columns": list(CATALOG_COLUMNS),
+    }
+
+
+def _offer(url: str) -> Offer:
+    music, catalog = music_table(f"{url}/files/music.csv"), catalog_table(f"{url}/files/catalog.csv")
+    usual = Offer(
+        config={"streams": {"music": music, "catalog": catalog}},
+        datasets={"music": "files.music", "catalog": "files.catalog"},
+        bad_credentials={"token": "none is needed"},
+    )
+    key = {"accessKeyId": KEY_ID, "secretAccessKey": SECRET}
+    packed = {
+        "music": music_table(f"s3://{BUCKET}/music.csv.gz"),
+        "catalog": {**catalog_table(f"s3://{BUCKET}/all files.zip"), "zipMember": "catalog.csv"},
+    }
+    config = {"streams": {name: {**one, "s3Endpoint": f"{url}/s3"} for name, one in packed.items()}}
+    return replace(usual, more={"store": replace(usual, config=config, credentials={"mode": "s3", **key})})
+
+
+SIMULATOR = Simulator(
+    connector="csv",
+    recipes=_recipes,
+    routes=lambda setting: Files(dict(setting.datasets)).routes(setting.clock),
+    offer=_offer,
+)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.data import utc_text
-from sandbox.dataset import BadRow, Dataset, Version
+from sandbox.dataset import Dataset, Version
+from sandbox.flaws import BadRow
 from sandbox.messages import Answer, Served
+from sandbox.simulators import Part
 
 
 class Ledger:
@@ -75,7 +78,7 @@ class Ledger:
             versions = list(dataset.versions())
             expected["newest"] = {version.external_id: _newest(version) for version in versions}
             expected["newest_bad"] = {
-                version.external_id: {**_newest(version), "payload": version.payload}
+                version.external_id: {**_newest(version), "payload": version.row.decode()}
                 for version in versions
                 if version.bad
             }
@@ -85,6 +88,24 @@ class Ledger:
     def _served(self, name: str) -> dict[str, Any]:
         pages = self._pages.get(name, Counter())
         return {"requests": sum(pages.values()), "records": self._records[name], "pages": dict(pages)}
+
+
+def parts_told(name: str, parts: Iterable[Part], *, is_full: bool) -> dict[str, Any]:
+    """Return what there is of a stream that is made of others' parts; what was served is not counted."""
+    found = list(parts)
+    kinds = Counter(part.bad for part in found if part.bad)
+    expected: dict[str, Any] = {"count": len(found), "bad": kinds.total(), "bad_by_kind": dict(kinds)}
+    if is_full:
+        expected["newest"] = {part.external_id: _part(part) for part in found}
+    return {"dataset": name, "expected": expected}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "updated_at": "" if part.updated is None else utc_text(part.updated),
+        "sha256": hashlib.sha256(part.body).hexdigest() if part.body else "",
+        "bad": part.bad,
+    }
 
 
 def _newest(version: Version) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.dataset import BadRow, Dataset
+from sandbox.dataset import Dataset
+from sandbox.flaws import BadRow
 
 JSON = "application/json; charset=utf-8"
 

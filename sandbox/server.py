@@ -20,6 +20,8 @@ from sandbox.world import World
 HOST = "127.0.0.1"
 LARGEST_REQUEST = 1024 * 1024
 STOP_POLL_SECONDS = 0.05
+#: Providers answer with statuses of their own too (HubSpot's 477); those go without a phrase.
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class _Door(BaseHTTPRequestHandler):
@@ -102,7 +104,7 @@ class _Door(BaseHTTPRequestHandler):
 
 
 def _head(answer: Answer, framing: dict[str, str]) -> bytes:
-    status = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"
+    status = f"HTTP/1.1 {answer.status} {PHRASES.get(answer.status, '')}\r\n"
     headers = {**({"Content-Type": answer.content_type} if answer.content_type else {}), **answer.headers}
     if answer.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         headers |= framing

@@ -20,33 +20,22 @@ from sandbox.data import (
 )
 from sandbox.defects import json_defects, json_drifts
 from sandbox.options import Options
+from sandbox.shopify_ids import (
+    IMAGE_IDS,
+    LINE_IDS,
+    MOST_IMAGES,
+    MOST_LINES,
+    MOST_VARIANTS,
+    STRIDE,
+    customer_id,
+    item_id,
+    order_id,
+    product_id,
+    variant_id,
+)
+from sandbox.shopify_steps import fulfillments, refunds
 
-CUSTOMER_IDS = 7_000_000_000_000
-PRODUCT_IDS = 8_000_000_000_000
-VARIANT_IDS = 4_000_000_000_000
-ORDER_IDS = 5_000_000_000_000
-LINE_IDS = 2_000_000_000_000
-#: Ids of one table are not dense in a real shop.
-STRIDE = 32_768
-MOST_LINES = 5
-MOST_VARIANTS = 4
 STATUSES = ("open", "closed", "cancelled", "any")
-
-
-def customer_id(index: int) -> int:
-    return CUSTOMER_IDS + index * STRIDE
-
-
-def product_id(index: int) -> int:
-    return PRODUCT_IDS + index * STRIDE
-
-
-def variant_id(product: int, variant: int) -> int:
-    return VARIANT_IDS + product * STRIDE + variant
-
-
-def order_id(index: int) -> int:
-    return ORDER_IDS + index * STRIDE
 
 
 def order_status(index: int) -> str:
@@ -132,6 +121,21 @@ def make_product(facts: Facts, *, seed: int) -> Record:
         "variants": [
             _variant(facts, seed=seed, variant=number) for number in range(variant_count(facts.index))
         ],
+        "images": [_image(facts, title, number) for number in range(facts.index % (MOST_IMAGES + 1))],
+    }
+
+
+def _image(facts: Facts, title: str, number: int) -> Record:
+    return {
+        "id": IMAGE_IDS + facts.index * STRIDE + number,
+        "product_id": product_id(facts.index),
+        "position": number + 1,
+        "alt": f"{title}, from {number + 1} m" if number else None,
+        "src": f"https://cdn.example/products/{facts.index}-{number}.png?v={facts.version}",
+        "width": 1_200,
+        "height": 800 + number,
+        "created_at": shop_text(facts.created),
+        "updated_at": shop_text(facts.updated),
     }
 
 
@@ -139,6 +143,7 @@ def _variant(facts: Facts, *, seed: int, variant: int) -> Record:
     return {
         "id": variant_id(facts.index, variant),
         "product_id": product_id(facts.index),
+        "inventory_item_id": item_id(facts.index, variant),
         "title": words.SIZES[variant],
         "sku": f"SKU-{facts.index:05d}-{variant}",
         "barcode": f"{4_000_000_000_000 + facts.index * MOST_VARIANTS + variant}",
@@ -158,7 +163,7 @@ def make_order(facts: Facts, *, options: Options) -> Record:
     tax, discount = subtotal * 8 // 100, subtotal // 10 if dice.below(4) == 0 else 0
     updated, created = shop_text(facts.updated), shop_text(facts.created)
     status = order_status(facts.index)
-    return {
+    order = {
         "id": order_id(facts.index),
         "name": f"#{1001 + facts.index}",
         "order_number": 1001 + facts.index,
@@ -180,6 +185,8 @@ def make_order(facts: Facts, *, options: Options) -> Record:
         "customer": customer,
         "line_items": lines,
     }
+    # Benchmarks want orders of one size.
+    return order if is_plain else order | {"refunds": refunds(order), "fulfillments": fulfillments(order)}
 
 
 def _order_customer(dice: Dice, options: Options) -> Record | None:

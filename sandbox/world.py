@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
 
-from sandbox import api, faults, feeds, files, shopify, shopify_records
-from sandbox.data import Recipe, utc_text
+from sandbox import faults, files
+from sandbox.data import utc_text
 from sandbox.dataset import Dataset
 from sandbox.faults import Fault, Faults
-from sandbox.ledger import Ledger
+from sandbox.ledger import Ledger, parts_told
 from sandbox.lies import Liar, LieOrder
 from sandbox.life import Life, LiveOrder
 from sandbox.listing import stamp_from
 from sandbox.messages import Answer, BadRequest, Handler, Request, json_answer
 from sandbox.options import Options
+from sandbox.simulators import Parts, Setting, Simulator, all_simulators
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 
 class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,8 +44,16 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class World:
     """Datasets, the providers that serve them, the faults in force and the ledger."""
 
-    def __init__(self, options: Options, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.time,
+        simulators: Mapping[str, Simulator] | None = None,
+    ) -> None:
+        """`simulators`: in place of all there are."""
         self.options = options
+        self._simulators = all_simulators() if simulators is None else simulators
         self._clock = clock
         self._liar: Liar | None = None
         self._life: Life | None = None
@@ -53,11 +64,18 @@ class World:
         self.quiet()
         self.honest()
         self.set_latency(self.options.latency_ms)
-        self.datasets = _datasets(self.options)
-        self.files = files.Files(self._group("files."))
+        self._datasets_of = {name: _datasets(one, self.options) for name, one in self._simulators.items()}
+        self.datasets = {
+            dataset.recipe.name: dataset for group in self._datasets_of.values() for dataset in group.values()
+        }
         self._faults = Faults(seed=self.options.seed)
         self._ledger = Ledger()
+        self._settings = {
+            name: Setting(datasets=datasets, options=self.options, clock=self._clock)
+            for name, datasets in self._datasets_of.items()
+        }
         self._routes = self._all_routes()
+        self._parts = self._all_parts()
 
     def answer(self, request: Request) -> Answer:
         lie = self._liar.lie(request) if self._liar and request.path in self._routes else None
@@ -67,11 +85,16 @@ class World:
         if answer is None:
             answer = self._routed(replace(request, twists=faults.twists(drawn)))
         answer.delay_seconds = self._latency_seconds + faults.delay_seconds(drawn)
-        answer.damage = faults.damage(drawn)
+        answer.damage = faults.damage(drawn) or answer.damage
         if request.method == "HEAD" or (answer.damage and answer.damage.is_loss):
             answer.served = None
         self._ledger.note(answer, tuple(fault.kind for fault in ordered), lie and lie.kind)
         return answer
+
+    @property
+    def files(self) -> files.Files:
+        """The files served, to be written to disk."""
+        return files.Files(self._datasets_of["csv"])
 
     def take_back(self, answer: Answer) -> None:
         """Note that an answer was not sent after all."""
@@ -84,8 +107,12 @@ class World:
         """
         Return a dataset's newest state (where `full`, each object's newest version) and what was served.
 
+        Of streams that are made of others' parts: what there is of them.
+
         :raises KeyError: if there is no such dataset
         """
+        if dataset in self._parts:
+            return parts_told(dataset, self._parts[dataset](), is_full=full)
         return self._ledger.dataset(self._dataset(dataset), is_full=full)
 
     def requests(self) -> dict[str, Any]:
@@ -188,63 +215,54 @@ class World:
                 raise ValueError(f"{dataset.recipe.name} has no ids: a changed record would be a new one")
         return chosen
 
-    def _group(self, prefix: str) -> dict[str, Dataset]:
-        return {
-            name.removeprefix(prefix): dataset
-            for name, dataset in self.datasets.items()
-            if name.startswith(prefix)
-        }
-
     def _all_routes(self) -> dict[str, Handler]:
-        bucket = shopify.Bucket(leak_rate=self.options.leak_rate, clock=self._clock)
-        shop = shopify.Shop(self._group("shopify."), token=self.options.shopify_token, bucket=bucket)
-        songs = api.Api(self._group("api."), token=self.options.api_token)
-        news = feeds.Feeds(self._group("feeds."))
-        return {**shop.routes(), **songs.routes(), **self.files.routes(), **news.routes()}
+        routes: dict[str, Handler] = {}
+        for name, simulator in self._simulators.items():
+            routes |= simulator.routes(self._settings[name])
+        return routes
+
+    def _all_parts(self) -> dict[str, Parts]:
+        parts: dict[str, Parts] = {}
+        for name, simulator in self._simulators.items():
+            parts |= simulator.parts(self._settings[name])
+        return parts
 
     def _routed(self, request: Request) -> Answer:
-        handler = self._routes.get(request.path)
+        verb = "GET" if request.method == "HEAD" else request.method
+        handler = self._found(verb, request.path)
         if handler is None:
-            return json_answer({"errors": "Not Found"}, status=404)
-        if request.method not in {"GET", "HEAD"}:
-            return json_answer({"errors": "Method Not Allowed"}, status=405, headers={"Allow": "GET, HEAD"})
+            allowed = [one for one in METHODS if self._found(one, request.path)]
+            if not allowed:
+                return json_answer({"errors": "Not Found"}, status=404)
+            return json_answer(
+                {"errors": "Method Not Allowed"}, status=405, headers={"Allow": ", ".join(allowed)}
+            )
         try:
             return handler(request)
         except BadRequest as refusal:
             return json_answer(refusal.body, status=refusal.status)
 
+    def _found(self, method: str, path: str) -> Handler | None:
+        """Return what answers this path, or else the nearest folder above it."""
+        prefix = "" if method == "GET" else f"{method} "
+        parts = path.split("/")
+        above = ["/".join([*parts[:count], "*"]) for count in range(len(parts) - 1, 0, -1)]
+        places = (f"{prefix}{place}" for place in (path, *above))
+        return next((self._routes[place] for place in places if place in self._routes), None)
 
-def _datasets(options: Options) -> dict[str, Dataset]:
-    amounts = _amounts(options)
+
+def _datasets(simulator: Simulator, options: Options) -> dict[str, Dataset]:
     found: dict[str, Dataset] = {}
-    for recipe, count in amounts:
-        # One entry in a hundred of the Atom feed was withdrawn before we came.
-        removed = -(-count // 100) if recipe.name == "feeds.articles" else 0
+    for recipe, count in simulator.recipes(options):
         dataset = Dataset(
             recipe,
             seed=options.seed,
             now=options.now,
             count=count,
-            removed=removed,
+            removed=round(count * recipe.removed_share + 0.499),
             cache_bytes=options.cache_mb << 20,
         )
         if options.bad_share:
             dataset.spoil_from_the_start(options.bad_share)
-        found[recipe.name] = dataset
+        found[recipe.name.partition(".")[2]] = dataset
     return found
-
-
-def _amounts(options: Options) -> list[tuple[Recipe, int]]:
-    shop = shopify_records.recipes(options)
-    lists = files.recipes()
-    news = feeds.recipes(options.seed)
-    return [
-        (shop["customers"], options.customers),
-        (shop["products"], options.products),
-        (shop["orders"], options.orders),
-        *((api.recipe(paging), options.items) for paging in api.PAGINGS),
-        (lists["music"], options.songs),
-        (lists["catalog"], options.catalog),
-        (news["articles"], options.articles),
-        (news["news"], options.articles),
-    ]

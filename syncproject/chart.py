@@ -13,6 +13,7 @@ LEFT = 60
 BOTTOM = 20
 TOP = 12
 COLOURS = 8
+OTHER = "other kinds"
 
 
 def stacked_days(counted: Iterable[tuple[date, str, int]], *, first: date, days: int) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def stacked_days(counted: Iterable[tuple[date, str, int]], *, first: date, days:
     sums: Counter[tuple[date, str]] = Counter()
     for day, kind, records in counted:
         sums[day, kind] += records
+    sums = _folded(sums)
     kinds = sorted({kind for _, kind in sums})
     all_days = [first + timedelta(days=index) for index in range(days)]
     top = max((sum(sums[day, kind] for kind in kinds) for day in all_days), default=0) or 1
@@ -47,6 +49,20 @@ def stacked_days(counted: Iterable[tuple[date, str, int]], *, first: date, days:
             {"kind": kind.replace("_", " "), "colour": index % COLOURS} for index, kind in enumerate(kinds)
         ],
     }
+
+
+def _folded(sums: Counter[tuple[date, str]]) -> Counter[tuple[date, str]]:
+    """Return the sums with the smallest kinds as one, where there are more kinds than colours."""
+    totals: Counter[str] = Counter()
+    for (_, kind), records in sums.items():
+        totals[kind] += records
+    if len(totals) <= COLOURS:
+        return sums
+    largest = {kind for kind, _ in totals.most_common(COLOURS - 1)}
+    folded: Counter[tuple[date, str]] = Counter()
+    for (day, kind), records in sums.items():
+        folded[day, kind if kind in largest else OTHER] += records
+    return folded
 
 
 def _bars(

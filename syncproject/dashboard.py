@@ -20,6 +20,9 @@ from metrics.models import DailyMetric
 from syncproject.chart import stacked_days
 
 SOURCES_SHOWN = 25
+#: Where not all fit, those in trouble come first.
+SOURCES_LOOKED_AT = 200
+TROUBLE = {"red": 2, "orange": 1}
 JOBS_SHOWN = 10
 JOBS_SUMMED = 20_000
 LETTERS_COUNTED = 10_000
@@ -56,8 +59,10 @@ def _may_see(request: HttpRequest, app: str, model: str) -> bool:
 
 
 def _add_sources(tiles: list[tuple[str, object]], panels: list[Any], now: datetime) -> None:
-    sources = list(Source.objects.defer("config", "credentials").order_by("name")[: SOURCES_SHOWN + 1])
+    sources = list(Source.objects.defer("config", "credentials").order_by("name")[:SOURCES_LOOKED_AT])
     by_id = standings(sources, now=now)
+    if len(sources) > SOURCES_SHOWN:
+        sources.sort(key=lambda source: -TROUBLE.get(COLOURS[by_id[source.pk].status], 0))
     oldest = [standing.freshness for standing in by_id.values() if standing.freshness is not None]
     tiles.append(("oldest freshness", cells.span(max(oldest, default=None))))
     panels.append(

@@ -110,6 +110,7 @@ def _take_turns(live: Iterable[CollectionJob]) -> bool:
     """Give each job that is due a turn; tell whether any of them moved."""
     leases.reap()
     jobs.end_cancelled()
+    jobs.end_disconnected()
     has_moved = False
     for job in live:
         if job.next_run_at <= timezone.now():

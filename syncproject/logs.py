@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-# What every record has; the rest was given as `extra`.
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
+# What every record has; the rest was given as `extra`. Django gives the request, whose text holds the whole
+# address: the one-time code that a provider sends a person back with, for one.
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data", "request"}
 
 
 class FactsFormatter(logging.Formatter):

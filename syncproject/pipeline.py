@@ -22,7 +22,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingest import applying, fetching, jobs, leases, pruning
+from ingest import applying, fetching, finishing, jobs, leases, pruning
 from ingest.models import CollectionJob
 from metrics import rollup
 
@@ -44,6 +44,7 @@ def tick(**_: Any) -> None:
     """Every 5 s: hand back stalled jobs, start due streams, ring for every job that waits for a worker."""
     leases.reap()
     jobs.end_cancelled()
+    jobs.end_disconnected()
     jobs.start_due(now=timezone.now())
     idle = idle_queues()
     due = jobs.take_unrung(
@@ -129,7 +130,7 @@ def close_turn(job_id: int, *, now: Callable[[], datetime], metrics_every: timed
         touched = rollup.count_job(job, now=now(), at_most_every=metrics_every)
         if touched:
             applying.link_late(job, touched.days, touched.kinds_with_new)
-    return jobs.finish(job_id)
+    return finishing.finish(job_id)
 
 
 def run_here(job_id: int, *, now: Callable[[], datetime]) -> CollectionJob | None:

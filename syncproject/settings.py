@@ -201,6 +201,8 @@ APPLY_BATCH_RECORDS = env.int(
     "APPLY_BATCH_RECORDS", 1000
 )  # pages are merged per write up to this many records
 METRICS_SECONDS = env.int("METRICS_SECONDS", 30)  # how often a long run's metrics are brought up to date
+# Without Redis each worker keeps to its part of a source's rate limit: the limit by this number.
+BUDGET_WORKERS = env.int("BUDGET_WORKERS", 8)
 JOB_RETENTION_DAYS = env.int("JOB_RETENTION_DAYS", 30)
 SYNC_FILE_ROOTS = [Path(root) for root in env.list("SYNC_FILE_ROOTS", default=[])]
 SYNC_PRIVATE_HOSTS = frozenset(env.list("SYNC_PRIVATE_HOSTS", default=[]))

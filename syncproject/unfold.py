@@ -31,13 +31,49 @@ _SYNC = [
     _list_of("ingest", "source", "Sources", "hub"),
     _list_of("ingest", "collectionjob", "Jobs", "sync"),
     _list_of("ingest", "failedsync", "Dead letters", "report"),
+    _list_of("ingest", "reportrun", "Reports", "summarize"),
+    _list_of("ingest", "fieldchange", "Field changes", "difference"),
 ]
-_RECORDS = [
+_SHOP = [
     _list_of("ingest", "customer", "Customers", "group"),
     _list_of("ingest", "order", "Orders", "shopping_cart"),
     _list_of("ingest", "orderline", "Order lines", "list_alt"),
+    _list_of("ingest", "fulfillment", "Fulfillments", "local_shipping"),
     _list_of("ingest", "product", "Products", "inventory_2"),
     _list_of("ingest", "productvariant", "Product variants", "style"),
+    _list_of("ingest", "productimage", "Product images", "image"),
+    _list_of("ingest", "inventoryitem", "Inventory items", "inventory"),
+    _list_of("ingest", "inventorylevel", "Inventory levels", "warehouse"),
+    _list_of("ingest", "location", "Locations", "location_on"),
+]
+_MONEY = [
+    _list_of("ingest", "payment", "Payments", "credit_card"),
+    _list_of("ingest", "refund", "Refunds", "undo"),
+    _list_of("ingest", "dispute", "Disputes", "gavel"),
+    _list_of("ingest", "payout", "Payouts", "account_balance"),
+    _list_of("ingest", "balancetransaction", "Balance transactions", "swap_vert"),
+    _list_of("ingest", "price", "Prices", "sell"),
+    _list_of("ingest", "subscription", "Subscriptions", "autorenew"),
+]
+_BOOKS = [
+    _list_of("ingest", "invoice", "Invoices", "receipt_long"),
+    _list_of("ingest", "invoiceline", "Invoice lines", "receipt"),
+    _list_of("ingest", "vendor", "Vendors", "storefront"),
+    _list_of("ingest", "bill", "Bills", "request_quote"),
+    _list_of("ingest", "account", "Accounts", "menu_book"),
+]
+_RELATIONS = [
+    _list_of("ingest", "company", "Companies", "business"),
+    _list_of("ingest", "deal", "Deals", "handshake"),
+    _list_of("ingest", "ticket", "Tickets", "confirmation_number"),
+    _list_of("ingest", "employee", "Employees", "badge"),
+]
+_STUDIO = [
+    _list_of("ingest", "classsession", "Class sessions", "event"),
+    _list_of("ingest", "reservation", "Reservations", "event_available"),
+    _list_of("ingest", "membership", "Memberships", "card_membership"),
+]
+_OTHER = [
     _list_of("ingest", "contentitem", "Content items", "article"),
     _list_of("ingest", "catalogitem", "Catalog items", "category"),
     _list_of("ingest", "genericrecord", "Other records", "data_object"),
@@ -81,7 +117,12 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": [
             {"title": "Sync", "items": _SYNC},
-            {"title": "Records", "separator": True, "items": _RECORDS},
+            {"title": "Shop", "separator": True, "collapsible": True, "items": _SHOP},
+            {"title": "Money", "collapsible": True, "items": _MONEY},
+            {"title": "Bookkeeping", "collapsible": True, "items": _BOOKS},
+            {"title": "Customer relations", "collapsible": True, "items": _RELATIONS},
+            {"title": "Studio", "collapsible": True, "items": _STUDIO},
+            {"title": "Other records", "collapsible": True, "items": _OTHER},
             {"title": "Metrics", "separator": True, "items": _METRICS},
             {"title": "Users", "separator": True, "items": _USERS},
         ],

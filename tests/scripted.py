@@ -40,11 +40,12 @@ def refine_order(payload: Json) -> Kind:
         customer_external_id=payload.get("customer"),
         currency=payload.get("currency", "EUR"),
         total_amount=to_decimal("total", payload["total"]),
-        lines=tuple(
-            OrderLine(external_id=line["id"], unit_price=to_decimal("price", line["price"]))
-            for line in payload.get("lines", ())
-        ),
+        lines=None if payload.get("lines", ()) is None else tuple(map(_line, payload.get("lines", ()))),
     )
+
+
+def _line(line: Json) -> OrderLine:
+    return OrderLine(external_id=line["id"], unit_price=to_decimal("price", line["price"]))
 
 
 @dataclass

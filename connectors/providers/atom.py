@@ -12,23 +12,26 @@ Atom and RSS feeds: paged by rel=next or prev-archive, asked only for what chang
 
 from __future__ import annotations
 
-from base64 import b64encode
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from email.message import Message
-from typing import Any, Self
+from typing import Any
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from connectors import exact_json
+from connectors.auth.schemes import Authorizer, BasicAuth, BearerToken, NoAuth
 from connectors.base import (
     MAX_ID_LENGTH,
     Access,
+    AuthMode,
     Config,
     Connector,
     FetchRequest,
     Json,
+    NoCredentials,
     Page,
     SourceRecord,
     Stream,
@@ -63,17 +66,22 @@ class FeedConfig(Config):
     model_config = ConfigDict(alias_generator=to_camel)
 
     source_identifier: str = Field(min_length=1)
+    """The feed's URL."""
     target_table: str = "content_index"
+    """A kind, or `content_index`."""
     content_type: str | None = None
-    #: Our field -> a path into the entry, beside or instead of the usual ones.
+    """What the content is (article, book); for content items."""
     field_mapping: dict[str, str] = Field(default_factory=dict)
+    """Our field to a JMESPath into the entry, beside or instead of the usual ones."""
     newest_first: bool = False
+    """The feed is sorted: reading stops at the first page wholly before the window."""
 
 
 class AtomConfig(Config):
     """One feed, or several under `streams`."""
 
     streams: dict[str, FeedConfig]
+    """Settings of each feed by the name of its stream; one feed may stand at the top level."""
 
     @model_validator(mode="before")
     @classmethod
@@ -81,54 +89,66 @@ class AtomConfig(Config):
         return streams_by_name(values, default_name="entries")
 
 
-class AtomCredentials(Config):
-    """For feeds that are not public: a bearer token, or user name and password."""
+class Public(NoCredentials):
+    """For feeds that anyone may read."""
 
-    token: SecretStr | None = None
-    username: str | None = None
-    password: SecretStr | None = None
+    title = "Public feed"
 
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        has_user = self.username is not None
-        if has_user != (self.password is not None) or (has_user and self.token is not None):
-            raise ValueError("give either token, or username and password")
-        return self
+    def authorizer(self) -> Authorizer:
+        return NoAuth()
 
-    def headers(self) -> dict[str, str]:
-        if self.token is not None:
-            return {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-        if self.password is not None:
-            return {"Authorization": f"Basic {self._basic(self.password)}"}
-        return {}
 
-    def secrets(self) -> list[str]:
-        given = [secret.get_secret_value() for secret in (self.token, self.password) if secret is not None]
-        return [*given, self._basic(self.password)] if self.password is not None else given
+class BearerCredentials(AuthMode):
+    mode = "token"
+    title = "Bearer token"
 
-    def _basic(self, password: SecretStr) -> str:
-        return b64encode(f"{self.username}:{password.get_secret_value()}".encode()).decode()
+    token: SecretStr
+    """Sent as bearer token."""
+
+    def authorizer(self) -> Authorizer:
+        return BearerToken(self.token.get_secret_value())
+
+
+class BasicCredentials(AuthMode):
+    mode = "basic"
+    title = "User name and password"
+
+    username: str
+    """Sent by HTTP Basic."""
+    password: SecretStr
+    """Sent by HTTP Basic."""
+
+    def authorizer(self) -> Authorizer:
+        return BasicAuth(username=self.username, password=self.password.get_secret_value())
 
 
 class Atom(Connector):
     name = "atom"
     title = "Atom or RSS feed"
     config_model = AtomConfig
-    credentials_model = AtomCredentials
+    example = {"sourceIdentifier": "https://example.com/feed.atom", "contentType": "article"}
+    auth_modes = (Public, BearerCredentials, BasicCredentials)
 
-    def __init__(self, *, config: AtomConfig, credentials: AtomCredentials, access: Access) -> None:
+    def __init__(
+        self,
+        *,
+        config: AtomConfig,
+        credentials: Public | BearerCredentials | BasicCredentials,
+        access: Access,
+    ) -> None:
         super().__init__(config=config, credentials=credentials, access=access)
         self._feeds = config.streams
         self._streams = tuple(_stream(name, feed) for name, feed in config.streams.items())
+        self._auth = credentials.authorizer()
         self._session = HttpSession(
-            connector=self.name,
-            access=access,
-            headers={"Accept": ACCEPT, **credentials.headers()},
-            secrets=credentials.secrets(),
+            connector=self.name, access=access, headers={"Accept": ACCEPT}, auth=self._auth
         )
 
     def streams(self) -> tuple[Stream, ...]:
         return self._streams
+
+    def authorizers(self) -> Collection[Authorizer]:
+        return (self._auth,)
 
     def fetch(self, stream: Stream, request: FetchRequest) -> Page:
         settings = self._feeds[stream.name]

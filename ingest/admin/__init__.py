@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ingest.admin import deadletters, jobs, pages, raw, records, sources
+from ingest.admin import deadletters, fields, jobs, pages, raw, records, reports, sources
 
-__all__ = ["deadletters", "jobs", "pages", "raw", "records", "sources"]
+__all__ = ["deadletters", "fields", "jobs", "pages", "raw", "records", "reports", "sources"]

@@ -55,8 +55,17 @@ def facts(title: str, pairs: Sequence[tuple[str, object]]) -> Panel:
     return Panel(title=title, template="ingest/admin/facts.html", values={"pairs": shown})
 
 
-def table(title: str, *, headers: Sequence[str], rows: Sequence[Sequence[object]], more: str = "") -> Panel:
-    values = {"headers": headers, "rows": [[cells.plain(cell) for cell in row] for row in rows], "more": more}
+def table(
+    title: str,
+    *,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    more: str = "",
+    ends_in_text: bool = False,
+) -> Panel:
+    """`ends_in_text`: the last column holds sentences, which are broken into lines."""
+    shown = [[cells.plain(cell) for cell in row] for row in rows]
+    values = {"headers": headers, "rows": shown, "more": more, "ends_in_text": ends_in_text}
     return Panel(title=title, template="ingest/admin/table.html", values=values)
 
 
@@ -170,6 +179,7 @@ class SyncAdmin(ModelAdmin):
     ) -> HttpResponse:
         if obj is not None:
             context["panels"] = self.panels(request, obj)
+            context["may_act"] = self.may_act(request)
             context["buttons"] = self._buttons(obj) if self.may_act(request) else []
         response: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return response

@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from connectors.normal import decimals_of
+
 EMPTY = "-"
 LIST_CHARACTERS = 60
 TOOLTIP_CHARACTERS = 500
@@ -20,6 +22,15 @@ TOOLTIP_CHARACTERS = 500
 
 def utc(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else EMPTY
+
+
+def moment(moment: datetime | None) -> str:
+    """Return date and time below each other, for narrow columns below a title that says UTC."""
+    if moment is None:
+        return EMPTY
+    shown = utc(moment)
+    day, time, _ = shown.split()
+    return format_html('<span class="sync-moment" title="{}">{}<br>{}</span>', shown, day, time)
 
 
 def span(length: timedelta | None) -> str:
@@ -48,11 +59,11 @@ def plural(value: int, noun: str) -> str:
 
 
 def amount(value: Decimal | None, currency: str | None = None) -> str:
-    """Return every digit that says something, two decimals at least beside a currency."""
+    """Return every digit that says something, at least as many decimals as the currency has."""
     if value is None:
         return EMPTY
     whole, _, decimals = f"{value:,f}".partition(".")
-    decimals = decimals.rstrip("0").ljust(2 if currency else 0, "0")
+    decimals = decimals.rstrip("0").ljust(decimals_of(currency) if currency else 0, "0")
     return " ".join(filter(None, (f"{whole}.{decimals}" if decimals else whole, currency)))
 
 
@@ -64,6 +75,11 @@ def short(text: object, limit: int = LIST_CHARACTERS) -> str:
     if len(line) <= limit:
         return line or EMPTY
     return format_html('<span title="{}">{}…</span>', line[:TOOLTIP_CHARACTERS], line[: limit - 1])
+
+
+def over(text: object, below: object) -> SafeString:
+    """Return two lines, where a column for each would push others out of the window."""
+    return format_html('{} <small class="sync-below">{}</small>', text, below)
 
 
 def label(text: str, colour: str) -> SafeString:

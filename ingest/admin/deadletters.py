@@ -39,7 +39,7 @@ def _is_open(letter: FailedSync) -> bool:
 
 @admin.register(FailedSync)
 class FailedSyncAdmin(FoundByExternalId, ReadOnlyAdmin):
-    list_display = ("id", "state", "where", "kind", "shown_id", "error_type", "reason", "attempts", "created")
+    list_display = ("id", "state", "where", "shown_id", "reason", "attempts", "created")
     list_filter = (OpenFilter, SourceFilter, StreamFilter, KindFilter, ("resolution", ChoicesDropdownFilter))
     list_select_related = ("source", "stream")
     deferred = ("raw_data", "source__config", "source__credentials", "stream__state")
@@ -57,7 +57,7 @@ class FailedSyncAdmin(FoundByExternalId, ReadOnlyAdmin):
 
     @admin.display(description="Source / stream")
     def where(self, letter: FailedSync) -> str:
-        return f"{letter.source.name} / {letter.stream.name}"
+        return cells.over(f"{letter.source.name} / {letter.stream.name}", letter.kind)
 
     @admin.display(description="External id")
     def shown_id(self, letter: FailedSync) -> str:
@@ -65,11 +65,11 @@ class FailedSyncAdmin(FoundByExternalId, ReadOnlyAdmin):
 
     @admin.display(description="Error")
     def reason(self, letter: FailedSync) -> str:
-        return cells.short(letter.error)
+        return cells.over(cells.short(letter.error, 100), letter.error_type)
 
-    @admin.display(description="Created")
+    @admin.display(description="Created (UTC)")
     def created(self, letter: FailedSync) -> str:
-        return cells.utc(letter.created_at)
+        return cells.moment(letter.created_at)
 
     def panels(self, request: HttpRequest, row: FailedSync) -> list[Panel]:
         shown = payloads.pretty(FailedSync.objects.filter(pk=row.pk), "raw_data")

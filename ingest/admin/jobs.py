@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from ingest import jobs
+from ingest import jobs, sightings
 from ingest.admin import cells, progress
 from ingest.admin.base import Panel, ReadOnlyAdmin, Verb, facts, table
 from ingest.admin.filters import SourceFilter, StreamFilter
@@ -50,6 +50,18 @@ def sync_again(request: HttpRequest, chosen: QuerySet[CollectionJob]) -> None:
             )
 
 
+def accept_deletions(request: HttpRequest, chosen: QuerySet[CollectionJob]) -> None:
+    for job in chosen:
+        if sightings.accept(job.pk):
+            messages.success(
+                request, f"Job {job.pk}: what the source did not list is marked as gone within seconds."
+            )
+        else:
+            messages.warning(
+                request, f"Job {job.pk} has no deletions to accept, or another run of its stream is live."
+            )
+
+
 def _moving(name: str, title: str) -> Any:
     @admin.display(description=title)
     def column(job: CollectionJob) -> SafeString:
@@ -68,7 +80,6 @@ class CollectionJobAdmin(ReadOnlyAdmin):
         _moving("rate", "Records/s"),
         _moving("changes", "Changes"),
         "dead_letters_link",
-        _moving("error", "Error"),
         "started",
         _moving("duration", "Duration"),
     )
@@ -96,23 +107,30 @@ class CollectionJobAdmin(ReadOnlyAdmin):
             run=sync_again,
             is_offered=lambda job: not job.is_live and job.mode != CollectionJob.Mode.REPLAY,
         ),
+        Verb(
+            name="accept",
+            label="Accept deletions",
+            icon="delete_sweep",
+            run=accept_deletions,
+            is_offered=sightings.may_be_accepted,
+        ),
     )
 
     @admin.display(description="Source / stream")
     def where(self, job: CollectionJob) -> SafeString:
         where = cells.change_link(Source, job.source_id, f"{job.source.name} / {job.stream.name}")
-        if job.mode == CollectionJob.Mode.INCREMENTAL:
-            return where
-        return format_html("{} {}", where, cells.label(job.mode, "grey"))
+        mode = "" if job.mode == CollectionJob.Mode.INCREMENTAL else cells.label(job.mode, "grey")
+        # Below it, as a column of its own would push others out of the window.
+        return format_html("{} {} {}", where, mode, progress.part(job, "error", now=timezone.now()))
 
     @admin.display(description="Dead letters")
     def dead_letters_link(self, job: CollectionJob) -> str:
         shown = progress.part(job, "failed", now=timezone.now())
         return _letters_link(job, shown) if job.failed else shown
 
-    @admin.display(description="Started")
+    @admin.display(description="Started (UTC)")
     def started(self, job: CollectionJob) -> str:
-        return cells.utc(job.started_at)
+        return cells.moment(job.started_at)
 
     # The detail page
 
@@ -160,6 +178,7 @@ def _facts(job: CollectionJob) -> list[tuple[str, object]]:
         ("Newest change seen", job.high_water),
         ("Watermark of the stream", job.stream.watermark),
         ("Dead letters", _letters_link(job, f"{job.failed:,} in this run")),
+        ("Not listed any more", cells.number(job.missing_objects)),
         ("Pages", cells.list_link(Page, f"{job.pages_landed:,} landed", job__id__exact=job.pk)),
     ]
 
@@ -174,7 +193,7 @@ def _inside(job: CollectionJob) -> list[tuple[str, object]]:
         ("Cancel requested", job.cancel_requested),
         ("Failures in a row", job.attempts),
         ("Lost workers", job.crashes),
-        ("Told to wait", f"{job.rate_limit_hits:,} times"),
+        ("Told to wait", cells.plural(job.rate_limit_hits, "time")),
         ("Lease holder", job.lease_holder),
         ("Lease until", job.lease_until),
         ("Lease token", job.lease_token),

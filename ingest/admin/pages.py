@@ -46,7 +46,7 @@ class PageAdmin(ReadOnlyAdmin):
             ("State", row.get_state_display()),
             ("Pass", row.pass_number),
             ("Cursor", cells.short(row.cursor, 200) if row.cursor is not None else "the first page"),
-            ("Applying was begun", f"{row.attempts:,} times"),
+            ("Applying was begun", cells.plural(row.attempts, "time")),
             ("Raw versions to apply", f"{len(row.raw_ids):,}"),
             ("Fetch", f"{row.fetch_ms:,} ms"),
             ("Landed", row.landed_at),

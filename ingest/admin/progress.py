@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ COLOURS = {
     "QUARANTINED": "red",
 }
 JOBS_PER_REQUEST = 200
+_ASKED = re.compile(r"^\w+: (?:GET|POST) \S+: ")
 COUNTERS = (
     "fetched",
     "inserted",
@@ -115,7 +117,9 @@ def _duration(job: CollectionJob, now: datetime) -> str:
 
 
 def _error(job: CollectionJob, now: datetime) -> str:
-    return cells.short(job.error, 30)
+    # Who was asked for what takes all the room there is, and the line above names the source.
+    gist = _ASKED.sub("", job.error, count=1)
+    return format_html('<small class="sync-below">{}</small>', cells.short(gist, 45)) if gist else ""
 
 
 def _counters(job: CollectionJob, now: datetime) -> str:

@@ -9,7 +9,7 @@ from ingest.admin import cells, payloads
 from ingest.admin.base import FoundByExternalId, Panel, ReadOnlyAdmin, facts
 from ingest.admin.filters import RawSourceFilter, StreamFilter
 from ingest.admin.jobs import job_link
-from ingest.admin.records import versions_link
+from ingest.admin.records.base import versions_link
 from ingest.models import FailedSync, RawRecord, Source
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from connectors import all_connectors, exact_json
 from connectors.errors import ConfigError, RecordError
+from connectors.urls import origin
+from ingest.admin import guide
 from ingest.connecting import connector_for
 from ingest.models import Source
 
@@ -71,12 +72,21 @@ class SourceForm(forms.ModelForm):
         names.setdefault(self.instance.connector, self.instance.connector)
         if "connector" in self.fields:
             connector: Any = self.fields["connector"]
-            connector.choices = [(name, title) for name, title in names.items() if name]
-            self.fields["config"].help_text = _settings_known()
-        self.fields["new_credentials"].help_text = (
-            'A JSON object such as {"access_token": "..."}. Kept encrypted and never shown again: leave it '
-            "empty to keep what is set; after an error in this form give it again."
-        )
+            connector.choices = [
+                ("", "Choose what it reads"),
+                *((name, names[name]) for name in names if name),
+            ]
+        is_new = "connector" in self.fields
+        shown = all_connectors() if is_new else [self.instance.connector]
+        self.fields["config"].help_text = guide.of_settings(*shown, is_new=is_new)
+        self.fields["new_credentials"].help_text = guide.of_credentials(*shown, is_new=is_new)
+
+    def clean_new_credentials(self) -> Any:
+        """:raises ValidationError: if something of an example was left as it is"""
+        given = self.cleaned_data["new_credentials"]
+        if left := guide.placeholders(given):
+            raise forms.ValidationError(f"Put your own value for {', '.join(left)}.")
+        return given
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -99,21 +109,26 @@ class SourceForm(forms.ModelForm):
         except ConfigError as error:
             is_secret = "credentials" in str(error)
             self.add_error("new_credentials" if is_secret else "config", str(error))
+        else:
+            if self.instance.credentials and not cleaned["new_credentials"]:
+                self._refuse_strangers(hosts_in(draft.config) - hosts_in(self.initial["config"]))
+
+    def _refuse_strangers(self, hosts: set[tuple[str, str, int]]) -> None:
+        """Credentials nobody is shown must not be sent to a host of one's choice."""
+        if hosts:
+            named = ", ".join(sorted(f"{scheme}://{host}:{port}" for scheme, host, port in hosts))
+            self.add_error(
+                "new_credentials",
+                f"The settings name {named} now: give the credentials again, as they would go there.",
+            )
 
 
-def _settings_known() -> SafeString:
-    rooms = all_connectors().items()
-    known = [(_settings_of(name, cls.config_model, cls.credentials_model),) for name, cls in rooms]
-    return format_html("A JSON object. {}", format_html_join("", "<br>{}", known))
-
-
-def _settings_of(name: str, config: Any, credentials: Any) -> str:
-    secrets = f"; credentials: {_names(credentials)}" if credentials.model_fields else ""
-    return f"{name}: {_names(config)}{secrets}."
-
-
-def _names(model: Any) -> str:
-    return ", ".join(
-        (field.alias or name) + (" (required)" if field.is_required() else "")
-        for name, field in model.model_fields.items()
-    )
+def hosts_in(settings: Any) -> set[tuple[str, str, int]]:
+    """Return scheme, host and port of every address in the settings."""
+    if isinstance(settings, dict | list):
+        inside = settings.values() if isinstance(settings, dict) else settings
+        return set().union(*map(hosts_in, inside))
+    with suppress(ValueError):
+        if isinstance(settings, str) and "://" in settings:
+            return {origin(settings)}
+    return set()

@@ -5,63 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ImproperlyConfigured
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from connectors.errors import ConfigError
-from ingest import jobs, schedules
-from ingest.admin import cells, payloads
-from ingest.admin.base import Panel, RowList, SyncAdmin, Verb, facts
+from ingest import schedules, tokens
+from ingest.admin import budgets, cells, connect, failures, payloads, testing
+from ingest.admin.base import Panel, RowList, SyncAdmin, facts
 from ingest.admin.source_form import SourceForm
+from ingest.admin.source_verbs import VERBS
 from ingest.admin.standing import COLOURS, LETTERS_COUNTED, Standing, standings
 from ingest.admin.streams import StreamInline
 from ingest.connecting import lay_out_streams
 from ingest.models import CollectionJob, FailedSync, Source, SourceStream
-
-
-def sync_now(request: HttpRequest, chosen: QuerySet[Source]) -> None:
-    _start(request, chosen, full=False)
-
-
-def full_refresh(request: HttpRequest, chosen: QuerySet[Source]) -> None:
-    _start(request, chosen, full=True)
-
-
-def _start(request: HttpRequest, chosen: QuerySet[Source], *, full: bool) -> None:
-    for source in chosen.defer("config", "credentials").order_by("name"):
-        if source.is_paused:
-            messages.warning(request, f"{source.name} is paused: resume it first.")
-            continue
-        streams = list(source.streams.filter(is_enabled=True).order_by("name"))
-        started = [jobs.start(stream, trigger=CollectionJob.Trigger.ADMIN, full=full) for stream in streams]
-        _report(request, source, [is_new for _, is_new in started])
-
-
-def _report(request: HttpRequest, source: Source, are_new: list[bool]) -> None:
-    if not are_new:
-        messages.warning(request, f"{source.name} has no enabled stream: enable one on its page.")
-    if any(are_new):
-        messages.success(request, f"{source.name}: {cells.plural(sum(are_new), 'new job')} within seconds.")
-    if not all(are_new):
-        waiting = len(are_new) - sum(are_new)
-        told = f"{cells.plural(waiting, 'stream')} with a live job already: wait for it or cancel it."
-        messages.warning(request, f"{source.name}: {told}")
-
-
-def pause(request: HttpRequest, chosen: QuerySet[Source]) -> None:
-    count = jobs.set_paused(chosen, paused=True)
-    messages.success(
-        request,
-        f"{cells.plural(count, 'source')} paused. Live jobs stop at their next page and keep their place.",
-    )
-
-
-def resume(request: HttpRequest, chosen: QuerySet[Source]) -> None:
-    count = jobs.set_paused(chosen, paused=False)
-    messages.success(request, f"{cells.plural(count, 'source')} resumed. Waiting jobs go on within seconds.")
 
 
 class SourceList(RowList):
@@ -84,32 +44,10 @@ class SourceAdmin(SyncAdmin):
     search_fields = ("name",)
     # Reading them decrypts them, which fails where a key is missing; the list must not.
     deferred = ("credentials",)
-    verbs = (
-        Verb(
-            name="sync",
-            label="Sync now",
-            icon="sync",
-            run=sync_now,
-            is_main=True,
-            is_offered=lambda s: not s.is_paused,
-        ),
-        Verb(
-            name="full",
-            label="Full refresh",
-            icon="cached",
-            run=full_refresh,
-            is_offered=lambda s: not s.is_paused,
-        ),
-        Verb(name="pause", label="Pause", icon="pause", run=pause, is_offered=lambda s: not s.is_paused),
-        Verb(
-            name="resume",
-            label="Resume",
-            icon="play_arrow",
-            run=resume,
-            is_main=True,
-            is_offered=lambda s: s.is_paused,
-        ),
-    )
+    verbs = VERBS
+
+    class Media:
+        js = ("ingest/guide.js",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RowList]:
         return SourceList
@@ -135,6 +73,37 @@ class SourceAdmin(SyncAdmin):
     def created(self, source: Source) -> str:
         return cells.utc(source.created_at)
 
+    # Connecting
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                "connected/",
+                self.admin_site.admin_view(self.connected_view),
+                name="ingest_source_connected",
+            ),
+            path(
+                "<int:source_id>/connect/",
+                self.admin_site.admin_view(self.connect_view),
+                name="ingest_source_connect",
+            ),
+        ]
+        return [*own, *super().get_urls()]
+
+    def connect_view(self, request: HttpRequest, source_id: int) -> HttpResponse:
+        """Send the person to the provider. :raises PermissionDenied: unless they may change sources"""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.may_act(request):
+            raise PermissionDenied
+        return connect.begin(request, get_object_or_404(Source.objects.defer("credentials"), pk=source_id))
+
+    def connected_view(self, request: HttpRequest) -> HttpResponse:
+        """Take the person back. :raises PermissionDenied: unless they may change sources"""
+        if not self.may_act(request):
+            raise PermissionDenied
+        return connect.finish(request)
+
     # The form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -158,6 +127,8 @@ class SourceAdmin(SyncAdmin):
             return
         changed = [name for name in form.changed_data if name != "new_credentials"]
         obj.save(update_fields=[*changed, *(["credentials"] if given else [])])
+        if given:
+            tokens.let_ask_again(obj.pk)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Write the changed columns only: a worker may be moving the watermark in the same row."""
@@ -196,7 +167,16 @@ class SourceAdmin(SyncAdmin):
             ("Credentials", credentials_shown(row)),
             ("Created", row.created_at),
         ]
-        return [facts("How it stands", pairs), *([] if self.may_act(request) else [_settings(row)])]
+        access = Panel(
+            title="Access",
+            template="ingest/admin/connect.html",
+            values=connect.panel_values(request, row),
+        )
+        limits = budgets.panels(row, now=timezone.now())
+        settings = [] if self.may_act(request) else [_settings(row)]
+        tested = testing.panels(request, row)
+        wrong = failures.panels(row) if request.user.has_perm("ingest.view_collectionjob") else []
+        return [*tested, facts("How it stands", pairs), *wrong, access, *limits, *settings]
 
 
 def _settings(source: Source) -> Panel:
@@ -231,7 +211,8 @@ def credentials_shown(source: Source) -> str:
         return str(error)
     if not held:
         return "none set"
-    return "set: " + ", ".join(f"{name}{_tail(value)}" for name, value in sorted(held.items()))
+    secrets = sorted((name, value) for name, value in held.items() if name != "mode")
+    return "set: " + ", ".join(f"{name}{_tail(value)}" for name, value in secrets)
 
 
 def _tail(value: object) -> str:

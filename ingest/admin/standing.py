@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
+from connectors.errors import NotReady
 from ingest import schedules
 from ingest.models import CollectionJob, Source, SourceStream
 
 LETTERS_COUNTED = 1_000
 
 COLOURS = {
+    "needs reconnect": "red",
     "ok": "green",
     "running": "blue",
     "waiting to retry": "orange",
@@ -112,8 +114,8 @@ def _live_jobs(source_ids: list[int]) -> dict[int, list[CollectionJob]]:
 def _status(
     source: Source, streams: Iterable[SourceStream], live: Iterable[CollectionJob], now: datetime
 ) -> str:
-    if source.is_paused:
-        return "paused"
+    if source.needs_reconnect_since or source.is_paused:
+        return "needs reconnect" if source.needs_reconnect_since else "paused"
     if any(waits_to_retry(job, now=now) for job in live):
         return "waiting to retry"
     at_it = {job.stream_id for job in live}
@@ -129,7 +131,9 @@ def _status(
 
 
 def waits_to_retry(job: CollectionJob, *, now: datetime) -> bool:
-    return job.status == CollectionJob.Status.PENDING and bool(job.error_type) and job.next_run_at > now
+    """Tell whether it failed and waits; a report that is being made is no failure."""
+    is_put_off = job.status == CollectionJob.Status.PENDING and job.next_run_at > now
+    return is_put_off and job.error_type not in ("", NotReady.error_type)
 
 
 def _freshness(streams: Sequence[SourceStream], now: datetime) -> timedelta | None:

@@ -8,6 +8,8 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 
 from ingest import schedules
@@ -18,7 +20,17 @@ from ingest.models import SourceStream
 class StreamForm(forms.ModelForm):
     class Meta:
         model = SourceStream
-        fields = ("is_enabled", "mode", "schedule", "lookback", "page_size")
+        fields = ("is_enabled", "mode", "schedule", "lookback", "page_size", "deletion_brake")
+        labels = {"is_enabled": "On", "deletion_brake": "Brake, %"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "mode" in self.fields:
+            mode: Any = self.fields["mode"]
+            # What stands before the colon; the column has no room for more.
+            mode.choices = [
+                (value, str(label).partition(":")[0]) for value, label in SourceStream.Mode.choices
+            ]
 
     def clean_schedule(self) -> str:
         """:raises ValidationError: if the text is no schedule"""
@@ -46,18 +58,18 @@ class StreamInline(TabularInline):
     hide_title = True
     verbose_name_plural = "streams (times in UTC)"
     fields = (
-        "name",
-        "kind",
+        "name_shown",
         "is_enabled",
         "mode",
         "schedule",
         "lookback",
         "page_size",
+        "deletion_brake",
         "watermark_shown",
         "next_shown",
         "success_shown",
     )
-    readonly_fields = ("name", "kind", "watermark_shown", "next_shown", "success_shown")
+    readonly_fields = ("name_shown", "watermark_shown", "next_shown", "success_shown")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -65,14 +77,18 @@ class StreamInline(TabularInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SourceStream]:
         return super().get_queryset(request).defer("state")  # type: ignore[no-any-return]
 
+    @admin.display(description="Stream and kind")
+    def name_shown(self, stream: SourceStream) -> SafeString:
+        return format_html('<span class="sync-stream">{}<small>{}</small></span>', stream.name, stream.kind)
+
     @admin.display(description="Watermark")
     def watermark_shown(self, stream: SourceStream) -> str:
-        return cells.utc(stream.watermark)
+        return cells.moment(stream.watermark)
 
     @admin.display(description="Next run")
     def next_shown(self, stream: SourceStream) -> str:
-        return cells.utc(stream.next_run_at)
+        return cells.moment(stream.next_run_at)
 
     @admin.display(description="Last success")
     def success_shown(self, stream: SourceStream) -> str:
-        return cells.utc(stream.last_success_at)
+        return cells.moment(stream.last_success_at)

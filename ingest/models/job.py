@@ -69,6 +69,12 @@ class CollectionJob(models.Model):
     expected_total = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="How many records the source says there are."
     )
+    missing_objects = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Objects the source no longer lists; null: nobody looked."
+    )
+    deletions_accepted = models.BooleanField(
+        default=False, db_default=False, help_text="A person let them be deleted, however many they are."
+    )
     cancel_requested = models.BooleanField(default=False)
 
     # Waiting and failing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Greatest, Now
 
@@ -26,6 +26,16 @@ class Source(models.Model):
     config = models.JSONField(default=dict, blank=True)
     credentials: models.Field[Any, Any] = EncryptedJSONField(default=dict, blank=True, editable=False)
     is_paused = models.BooleanField(default=False, help_text="A paused source fetches nothing.")
+    needs_reconnect_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The provider wants a person; nothing is fetched."
+    )
+    needs_reconnect_reason = models.TextField(blank=True, default="", db_default="", editable=False)
+    access_version = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Goes up when a person lets us in anew: what was refused before says nothing of that.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -33,6 +43,27 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SourceToken(models.Model):
+    """The OAuth token of a source; its row's lock is the right to renew it."""
+
+    source = models.OneToOneField(Source, on_delete=models.CASCADE, primary_key=True, related_name="token")
+    #: The token, and which credentials it was minted from.
+    token: models.Field[Any, Any] = EncryptedJSONField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True)
+    renewed_at = models.DateTimeField(null=True)
+    renewals = models.PositiveIntegerField(default=0)
+    unanswered_at = models.DateTimeField(
+        null=True, help_text="When a renewal got no answer that could be read; empty after the next good one."
+    )
+    quiet_until = models.DateTimeField(null=True, help_text="The token endpoint asked us to wait until then.")
+
+    class Meta:
+        verbose_name = "token"
+
+    def __str__(self) -> str:
+        return f"token of source {self.source_id}"
 
 
 class SourceStream(models.Model):
@@ -59,6 +90,13 @@ class SourceStream(models.Model):
     )
     watermark = models.DateTimeField(
         null=True, blank=True, help_text="Newest time of change that is wholly synced."
+    )
+    deletion_brake = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MaxValueValidator(100)],
+        help_text="If a full refresh misses more than this percentage of the objects, deleting them waits for"
+        " a person.",
     )
     #: What the last good run left for the next one (ETag and the like).
     state = models.JSONField(default=dict, blank=True)

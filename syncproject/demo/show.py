@@ -30,6 +30,7 @@ LOCAL = Path(settings.BASE_DIR) / ".local"
 #: Longer than a lost worker's lease.
 STUCK_AFTER_SECONDS = 120.0
 COLUMNS = ["stream", "kind", "fetched", "new", "changed", "unchanged", "dead letters", "seconds", "status"]
+CHECKED = ["stream", "kind", "expected", "held", "dead letters", "lost"]
 
 
 class DemoFailed(Exception):
@@ -43,6 +44,10 @@ class Addresses:
     web: int
     flower: int
     sandbox: int
+
+    @property
+    def web_url(self) -> str:
+        return f"http://{HOST}:{self.web}"
 
     @property
     def sandbox_url(self) -> str:
@@ -95,7 +100,7 @@ class Show:
         :raises ProcessFailed: if a process dies again and again
         :raises DemoFailed: if nothing moves for long
         """
-        started = stage.start_jobs(stage.make_sources(self.sources))
+        started = stage.start_jobs(stage.make_sources(self.sources, web=self.addresses.web_url))
         for job in started:
             if jobs.note_rung(job.pk, now=timezone.now()):
                 pipeline.ring(pipeline.page_chain(job.pk))
@@ -129,10 +134,12 @@ class Show:
     def tell_addresses(self) -> None:
         """Print where to look, and how to get in."""
         self.say()
-        self.say(f"Admin    http://{HOST}:{self.addresses.web}/admin/")
+        self.say(f"Admin    {self.addresses.web_url}/admin/")
         self.say(f"Flower   http://{HOST}:{self.addresses.flower}/")
         self.say(f"Login    {stage.USER} / {self._known.password}   (for both)")
         self.say(f"Sandbox  {self.addresses.sandbox_url}   Logs  {LOCAL / 'demo-logs'}")
+        for name in world.LEFT:
+            self.say(f"Source {world.PREFIX}{name} waits for you: open it in the admin and press Connect.")
 
     def wait_for_doors(self) -> None:
         """:raises ProcessFailed: if web or Flower does not come up"""
@@ -150,8 +157,12 @@ class Show:
             Event().wait(0.5)
 
     def check(self) -> checking.Sums:
-        """Compare what arrived with the sandbox's ledger."""
-        return checking.check(self.sources, SandboxClient(self.addresses.sandbox_url))
+        """Compare what arrived with the sandbox's ledger, and print the counts."""
+        sums = checking.check(self.sources, SandboxClient(self.addresses.sandbox_url))
+        self.say()
+        write_table(self._out, CHECKED, [_checked_row(one) for one in sums.each])
+        self.say()
+        return sums
 
     def _environment(self) -> Mapping[str, str]:
         return {
@@ -166,6 +177,10 @@ class Show:
             "ALLOWED_HOSTS": f"{HOST},localhost",
             "HTTPS_ONLY": "false",
         }
+
+
+def _checked_row(one: checking.Checked) -> tuple[Any, ...]:
+    return one.stream, one.kind, one.expected, one.records, one.dead_letters, one.lost
 
 
 def _give_up() -> NoReturn:

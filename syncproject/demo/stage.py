@@ -11,9 +11,11 @@ from ingest import jobs
 from ingest.connecting import lay_out_streams
 from ingest.models import REFINED_MODELS, CollectionJob, FailedSync, RawRecord, Source, SourceStream
 from syncproject.demo import world
+from syncproject.demo.consenting import let_in
 from syncproject.demo.world import DemoSource
 
 USER = "demo"
+WEB = "http://127.0.0.1:8000"
 
 
 def make_user(password: str) -> None:
@@ -43,8 +45,12 @@ def clear() -> None:
         Source.objects.filter(pk__in=ids).delete()
 
 
-def make_sources(wanted: Iterable[DemoSource]) -> list[SourceStream]:
-    """Make the sources, or bring them up to date; return their streams in the order given."""
+def make_sources(wanted: Iterable[DemoSource], *, web: str = WEB) -> list[SourceStream]:
+    """
+    Make the sources, or bring them up to date; return the streams to be synced, in the order given.
+
+    `web`: where our own pages are, to which providers send people back.
+    """
     found: list[SourceStream] = []
     for one in wanted:
         source, _ = Source.objects.update_or_create(
@@ -52,14 +58,15 @@ def make_sources(wanted: Iterable[DemoSource]) -> list[SourceStream]:
             defaults={
                 "connector": one.connector,
                 "config": one.config,
-                "credentials": one.credentials,
+                "credentials": dict(one.credentials),
                 "is_paused": False,
             },
         )
+        let_in(one, web=web)
         streams = {stream.name: stream for stream in lay_out_streams(source)}
         found += [streams[name] for name in one.datasets]
-    # By hand only: once the demo has ended there is nobody to ask.
-    SourceStream.objects.filter(pk__in=[stream.pk for stream in found]).update(schedule="", next_run_at=None)
+        # By hand only: once the demo has ended there is nobody to ask.
+        source.streams.update(schedule="", next_run_at=None)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the demo syncs: the sandbox's data, and a source for each connector."""
+"""What the demo syncs: the sandbox's data, and a source for each connector and each way to read it."""
 
 from __future__ import annotations
 
@@ -7,37 +7,34 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.providers.csv.table import CATALOG_COLUMNS
 from sandbox import Options, World
+from sandbox.files import catalog_table, music_table
+from sandbox.simulators import all_simulators
 
 SEED = 7
 #: A few records in ten thousand that no reader can store.
 BAD_SHARE = 0.0006
 PREFIX = "demo-"
 
-SONG_FIELDS = {
-    "external_id": "id",
-    "title": "name",
-    "artist": "artist.name",
-    "genre": "genre",
-    "occurred_at": "created_at",
+#: One shop is read by each of its APIs, and one of them asks for the payments of each order.
+AMOUNTS: dict[str, Any] = {"customers": 1_000, "products": 400, "orders": 2_000}
+
+#: In the order in which people should see them move; those of other providers follow.
+NAMES = {"shopify": "shop", "rest": "api", "csv": "download", "atom": "news"}
+#: What is shown of a provider, where that is not just its usual way.
+WAYS = {
+    "shopify": ("", "graphql", "bulk"),
+    "csv": ("", "store"),
+    "hubspot": ("oauth",),
+    "quickbooks": ("oauth",),
 }
-SONG_COLUMNS = ("song_name", "artist_name", "music_genre", "album", "track_id")
-MUSIC_TABLE = {
-    "targetTable": "content_index",
-    "contentType": "music",
-    "columnMapping": {
-        "external_id": "track_id",
-        "title": "song_name",
-        "artist": "artist_name",
-        "genre": "music_genre",
-    },
-}
+#: Left for people to connect, by name: the provider and the way.
+LEFT = {"press-connect": ("hubspot", "oauth")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +57,8 @@ class DemoSource:
     config: Mapping[str, Any]
     datasets: Mapping[str, str]
     credentials: Mapping[str, str]
+    #: Somebody has to let us in on the provider's page: the demo, where there are datasets to sync.
+    connects: bool = False
 
 
 def facts(folder: Path) -> Facts:
@@ -79,107 +78,39 @@ def facts(folder: Path) -> Facts:
 def sandbox_arguments(known: Facts) -> str:
     """Return the command line that makes the sandbox serve this world."""
     now = datetime.fromtimestamp(known.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"--seed {SEED} --now {now} --bad-share {BAD_SHARE}"
+    amounts = " ".join(f"--{name} {count}" for name, count in AMOUNTS.items())
+    return f"--seed {SEED} --now {now} --bad-share {BAD_SHARE} {amounts}"
 
 
 def write_files(known: Facts, folder: Path) -> None:
     """Write the files that the sandbox serves, so that they can be read from disk as well."""
-    World(Options(now=known.epoch, seed=SEED, bad_share=BAD_SHARE)).files.write(folder)
+    World(Options(now=known.epoch, seed=SEED, bad_share=BAD_SHARE, **AMOUNTS)).files.write(folder)
 
 
 def sources(*, url: str) -> list[DemoSource]:
     """Return the sources, in the order in which people should see them move."""
-    options = Options(now=0)
-    return [
-        DemoSource(
-            name=f"{PREFIX}shop",
-            connector="shopify",
-            config={"shop": "sandbox.myshopify.com", "base_url": f"{url}/shopify"},
-            datasets={name: f"shopify.{name}" for name in ("customers", "products", "orders")},
-            credentials={"access_token": options.shopify_token},
-        ),
-        DemoSource(
-            name=f"{PREFIX}api",
-            connector="rest",
-            config=_api_config(url),
-            datasets={name: f"api.{name}" for name in PAGINATION},
-            credentials={"token": options.api_token},
-        ),
-        DemoSource(
-            name=f"{PREFIX}files",
-            connector="csv",
-            config={
-                "streams": {
-                    "music": _music("music.csv"),
-                    "catalog": _catalog("catalog.csv"),
-                }
-            },
-            datasets={"music": "files.music", "catalog": "files.catalog"},
-            credentials={},
-        ),
-        DemoSource(
-            name=f"{PREFIX}download",
-            connector="csv",
-            config={"streams": {"music": _music(f"{url}/files/music.csv")}},
-            datasets={"music": "files.music"},
-            credentials={},
-        ),
-        DemoSource(
-            name=f"{PREFIX}news",
-            connector="atom",
-            config={
-                "streams": {
-                    "articles": {"sourceIdentifier": f"{url}/feeds/articles.atom", "contentType": "article"},
-                    "news": {"sourceIdentifier": f"{url}/feeds/news.rss", "contentType": "news"},
-                }
-            },
-            datasets={"articles": "feeds.articles", "news": "feeds.news"},
-            credentials={},
-        ),
+    connectors = [*NAMES, *sorted(set(all_simulators()) - {*NAMES})]
+    found = [_source(connector, way, url) for connector in connectors for way in WAYS.get(connector, ("",))]
+    first = next(number for number, one in enumerate(found) if one.connector == "csv")
+    streams = {"music": music_table("music.csv"), "catalog": catalog_table("catalog.csv")}
+    from_disk = replace(found[first], name=f"{PREFIX}files", config={"streams": streams})
+    left = [
+        replace(_source(connector, way, url), name=f"{PREFIX}{name}", datasets={})
+        for name, (connector, way) in LEFT.items()
     ]
+    return [*found[:first], from_disk, *found[first:], *left]
 
 
-#: One stream for each way of paging.
-PAGINATION: Mapping[str, Mapping[str, Any]] = {
-    "page": {"type": "page", "totalPath": "meta.total"},
-    "offset": {"type": "offset", "totalPath": "meta.total"},
-    "cursor": {
-        "type": "cursor",
-        "cursorPath": "meta.next_cursor",
-        "hasMorePath": "meta.has_more",
-        "totalPath": "meta.total",
-    },
-    "next": {"type": "next", "nextPath": "meta.next", "totalPath": "meta.total"},
-    "link": {"type": "link"},
-}
-
-
-def _api_config(url: str) -> dict[str, Any]:
-    return {
-        "auth": {"type": "bearer"},
-        "targetTable": "content_index",
-        "contentType": "music",
-        "fieldMapping": SONG_FIELDS,
-        "incremental": {"param": "updated_since", "field": "updated_at"},
-        "streams": {
-            name: {
-                "sourceIdentifier": f"{url}/api/{name}/items",
-                "pagination": {"limit": 100, "limitParam": "limit", **pagination},
-                **({"totalHeader": "X-Total"} if name == "link" else {"dataPath": "data.items"}),
-            }
-            for name, pagination in PAGINATION.items()
-        },
-    }
-
-
-def _music(identifier: str) -> dict[str, Any]:
-    return {"sourceIdentifier": identifier, **MUSIC_TABLE}
-
-
-def _catalog(identifier: str) -> dict[str, Any]:
-    return {
-        "sourceIdentifier": identifier,
-        "targetTable": "catalog_items",
-        "hasHeader": False,
-        "columns": list(CATALOG_COLUMNS),
-    }
+def _source(connector: str, way: str, url: str) -> DemoSource:
+    usual = all_simulators()[connector].offer(url)
+    offer = usual.more[way] if way else usual
+    # Where it is shown in one way only there is nothing to tell apart.
+    suffix = f"-{way}" if way and len(WAYS[connector]) > 1 else ""
+    return DemoSource(
+        name=f"{PREFIX}{NAMES.get(connector, connector)}{suffix}",
+        connector=connector,
+        config=offer.config,
+        datasets=offer.datasets,
+        credentials=offer.credentials,
+        connects=offer.connects,
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ingest.models import (
+    REFINED_MODELS,
     CatalogItem,
     CollectionJob,
     ContentItem,
@@ -28,10 +29,13 @@ from ingest.models import (
 )
 from ingest.tables import uuid7s
 from metrics.models import DailyMetric, DailyRevenue
+from tests.admin.observed import observed
 
 SECRET = "shpat_0123456789abcdefwxyz"
 CONFIG = {"shop": "demo.myshopify.com", "base_url": "http://127.0.0.1:9"}
 
+#: Of every kind, given by `_shared` or by the database.
+SHARED_COLUMNS = {"id", "source", "raw", "day", "previous_day", "deleted_at", "created_at", "synced_at"}
 Write = Callable[[str], str]
 
 
@@ -87,7 +91,13 @@ def build_shop(*, name: str = "shopify-eu", now: datetime, write: Write = as_is)
         variant=variant,
         raw=raw,
         letter=letter,
-        others=[page, *_other_kinds(source, now, write), *_metrics(source, now)],
+        others=[
+            page,
+            *_other_kinds(source, now, write),
+            *_one_of_each(source, now, write, [customer, product, variant, order, line]),
+            *_metrics(source, now),
+            *observed(succeeded, now, write),
+        ],
     )
 
 
@@ -280,6 +290,34 @@ def _other_kinds(source: Source, now: datetime, write: Write) -> list[Any]:
         deleted_at=now,
     )
     return [song, plan, entry]
+
+
+def _one_of_each(source: Source, now: datetime, write: Write, known: list[Any]) -> list[Any]:
+    """Return a row of each further kind, every column filled, that points to the rows made before."""
+    shared = _shared(source, now)
+    rows = {type(row): row for row in known}
+    for model in REFINED_MODELS.values():
+        if model not in {*rows, ContentItem, CatalogItem, GenericRecord}:
+            own = [field for field in model._meta.concrete_fields if field.name not in SHARED_COLUMNS]
+            values = {field.name: _some(field, rows, now, write) for field in own}
+            rows[model] = model._default_manager.create(**shared(), **values)
+    return [row for model, row in rows.items() if row not in known]
+
+
+def _some(field: Any, rows: dict[Any, Any], now: datetime, write: Write) -> Any:
+    if field.is_relation:
+        return rows.get(field.related_model)
+    fixed: dict[str, Any] = {
+        "DecimalField": Decimal("12.50"),
+        "BigIntegerField": 3,
+        "BooleanField": True,
+        "DateTimeField": now,
+    }
+    if field.get_internal_type() in fixed:
+        return fixed[field.get_internal_type()]
+    if field.name == "currency":
+        return "USD"
+    return write(field.name.replace("_", " "))[: field.max_length]
 
 
 def _letters(

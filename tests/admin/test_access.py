@@ -18,8 +18,10 @@ VERBS = [
     (Source, "full"),
     (Source, "pause"),
     (Source, "resume"),
+    (Source, "test"),
     (CollectionJob, "cancel"),
     (CollectionJob, "again"),
+    (CollectionJob, "accept"),
     (FailedSync, "replay"),
     (FailedSync, "resolve"),
 ]
@@ -85,6 +87,15 @@ def test_a_verb_needs_the_form_it_came_from(shop: Shop, model: type[Model], verb
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(user)
     assert strict.post(verb_of(row_of(shop, model), verb)).status_code == 403
+
+
+def test_who_is_refused_reads_what_to_do(shop: Shop, viewer: Client, nobody: Client) -> None:
+    refused = viewer.post(verb_of(shop.source, "sync")).content.decode()
+    assert "You are logged in as viewer." in refused
+    assert "ask an administrator for the permission" in refused
+    gone = nobody.get("/admin/<b>nowhere</b>/")
+    assert gone.status_code == 404
+    assert "There is nothing at /admin/&lt;b&gt;nowhere" in gone.content.decode()
 
 
 @pytest.mark.parametrize("model", [Source, CollectionJob, FailedSync])

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from ingest.models import CollectionJob, Source
+from ingest import tokens
+from ingest.connecting import lay_out_streams
+from ingest.models import CollectionJob, Source, SourceToken
+from sandbox.messages import Answer, Request
 from tests.admin.pages import detail_of, list_of, our_models
 from tests.admin.shop import Shop, build_shop
+from tests.oauth_site import Site, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -103,6 +110,20 @@ def test_buttons_of_a_source_do_what_they_say(window: Page) -> None:
     assert not Source.objects.get().is_paused
 
 
+def test_the_form_shows_what_the_chosen_connector_takes(window: Page) -> None:
+    window.goto(reverse("admin:ingest_source_add"))
+    expect(window.locator("[data-guide]:visible")).to_have_count(0)
+    window.select_option("select[name=connector]", "shopify")
+    guides = window.locator("[data-guide]:visible")
+    expect(guides).to_have_count(2)
+    guides.first.get_by_role("button", name="Begin with this").click()
+    assert '"shop": "my-shop.myshopify.com"' in window.input_value("textarea[name=config]")
+    guides.last.get_by_role("button", name="Begin with this").nth(1).click()
+    assert '"mode": "oauth"' in window.input_value("textarea[name=new_credentials]")
+    window.keyboard.press("Control+z")
+    assert window.input_value("textarea[name=new_credentials]") == ""
+
+
 def test_hostile_text_runs_nowhere(window: Page) -> None:
     evil = "<img src=x onerror=alert(1)><script>alert(1)</script>\"><svg onload=alert(1)>' x-init=alert(1) "
     shop = build_shop(now=timezone.now(), write=lambda text: evil + text)
@@ -129,5 +150,90 @@ def test_nothing_is_loaded_from_elsewhere(window: Page, live_server: LiveServer)
     assert [url for url in asked if not url.startswith((live_server.url, "data:", "blob:"))] == []
 
 
+# Connecting: our pages are on localhost and the provider's on 127.0.0.1, which are two sites to a browser.
+
+
+@pytest.fixture
+def site(settings: Any) -> Iterator[Site]:
+    settings.SYNC_PRIVATE_HOSTS = frozenset({"127.0.0.1"})
+    with serving(Site(needs_pkce=True)) as site:
+        yield site
+
+
+def source_of(site: Site) -> Source:
+    source = Source.objects.create(
+        name="items",
+        connector="rest",
+        config=site.config("authorization_code"),
+        credentials=site.credentials(),
+    )
+    lay_out_streams(source)
+    return source
+
+
+def test_a_person_connects_a_source_tests_it_and_connects_it_again(window: Page, site: Site) -> None:
+    source = source_of(site)
+    window.goto(detail_of(source))
+    window.get_by_role("button", name="Connect", exact=False).last.click()
+    expect(window.get_by_text("items is connected. Scopes: items.read, items.write.")).to_be_visible()
+    assert urlsplit(window.url).path == detail_of(source)
+    window.get_by_role("button", name="Test connection").click()
+    steps = window.locator("table.sync-ends-in-text")
+    expect(steps).to_contain_text("fresh token")
+    expect(steps).to_contain_text("answered, with records")
+    tokens.needs_reconnect(source.pk, "The refresh token was used up.")
+    window.goto(detail_of(source))
+    expect(window.get_by_text("The refresh token was used up.")).to_be_visible()
+    window.get_by_role("button", name="Reconnect").click()
+    expect(window.get_by_text("items is connected.")).to_be_visible()
+    assert Source.objects.get().needs_reconnect_since is None
+    # One to exchange each code, and one that the test had made.
+    assert site.oauth.calls == {"authorization_code ok": 2, "refresh_token ok": 1}
+
+
+def test_a_way_back_that_is_walked_twice_connects_nothing(window: Page, site: Site) -> None:
+    source = source_of(site)
+    backs: list[str] = []
+    window.on("request", lambda request: backs.append(request.url) if "code=" in request.url else None)
+    window.goto(detail_of(source))
+    window.get_by_role("button", name="Connect", exact=False).last.click()
+    expect(window.get_by_text("items is connected.")).to_be_visible()
+    kept = SourceToken.objects.get().token
+    window.goto(backs[-1])
+    expect(window.get_by_text("This answer was used already")).to_be_visible()
+    assert SourceToken.objects.get().token == kept
+    assert site.oauth.calls == {"authorization_code ok": 1}
+
+
+def test_who_says_no_at_the_provider_reads_so_and_may_try_again(window: Page, site: Site) -> None:
+    site.before = says_no
+    source = source_of(site)
+    window.goto(detail_of(source))
+    window.get_by_role("button", name="Connect", exact=False).last.click()
+    told = window.get_by_text("items: the provider did not let us in: access_denied <b>No</b> thanks.")
+    expect(told).to_be_visible()
+    site.before = lambda request: None
+    window.get_by_role("button", name="Connect", exact=False).last.click()
+    expect(window.get_by_text("items is connected.")).to_be_visible()
+
+
+def says_no(request: Request) -> Answer | None:
+    if request.path != "/authorize":
+        return None
+    said = {
+        "error": "access_denied",
+        "error_description": "<b>No</b> thanks",
+        "state": request.query["state"],
+    }
+    back = f"{request.query['redirect_uri']}?{urlencode(said)}"
+    return Answer(status=302, headers={"Location": back}, body=b"")
+
+
 def addresses(shop: Shop) -> list[str]:
-    return ["/admin/", *(list_of(model) for model in our_models()), *(detail_of(row) for row in shop.rows)]
+    add = reverse("admin:ingest_source_add")
+    return [
+        "/admin/",
+        add,
+        *(list_of(model) for model in our_models()),
+        *(detail_of(row) for row in shop.rows),
+    ]

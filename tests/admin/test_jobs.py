@@ -16,7 +16,7 @@ from pytest_django import Settings
 from ingest.admin import cells, payloads
 from ingest.models import CollectionJob, RawRecord, Source, SourceStream
 from metrics.models import DailyMetric
-from syncproject.chart import HEIGHT, TOP, stacked_days
+from syncproject.chart import COLOURS, HEIGHT, TOP, stacked_days
 from tests.admin.pages import detail_of, list_of
 from tests.admin.shop import Shop
 
@@ -73,7 +73,7 @@ def test_a_job_waiting_to_retry_says_when(shop: Shop, boss: Client) -> None:
 def test_a_failed_job_says_why_and_what_to_do(shop: Shop, boss: Client) -> None:
     page = boss.get(detail_of(shop.failed)).content.decode()
     assert "the token was revoked" in page
-    assert "Give the source credentials that the provider accepts" in page
+    assert "give credentials that the provider accepts" in page
     assert f"job__id__exact={shop.failed.pk}&amp;state=all" in page
 
 
@@ -133,7 +133,8 @@ def test_a_long_difference_is_cut() -> None:
     ("value", "currency", "shown"),
     [
         (Decimal("409.940000"), "USD", "409.94 USD"),
-        (Decimal("12.000000"), "JPY", "12.00 JPY"),
+        (Decimal("12.000000"), "JPY", "12 JPY"),
+        (Decimal("1.5"), "KWD", "1.500 KWD"),
         (Decimal("0.000001"), "EUR", "0.000001 EUR"),
         (Decimal("1234567.500000"), None, "1,234,567.5"),
         (Decimal("3.000000"), None, "3"),
@@ -193,6 +194,17 @@ def test_the_dashboard_shows_only_what_one_may_see(shop: Shop, nobody: Client) -
     assert "Ask an administrator" in page
 
 
+def test_a_partial_run_without_an_error_says_what_to_do(shop: Shop, boss: Client) -> None:
+    CollectionJob.objects.filter(pk=shop.failed.pk).update(status="PARTIAL", error="", error_type="")
+    page = boss.get(detail_of(shop.failed)).content.decode()
+    assert "Look at the dead letters of this run" in page
+
+
+def test_the_error_of_a_run_is_in_the_list_below_its_stream(shop: Shop, boss: Client) -> None:
+    page = boss.get(list_of(CollectionJob)).content.decode()
+    assert '<small class="sync-below"><span title="The provider answered 401' in page
+
+
 def test_bars_of_the_chart_add_up(db: None) -> None:
     day = date(2026, 11, 1)
     chart = stacked_days(
@@ -210,6 +222,15 @@ def test_bars_of_the_chart_add_up(db: None) -> None:
     assert sum(bar["height"] for bar in first) == pytest.approx(HEIGHT, abs=0.2)
     assert min(bar["y"] for bar in first) == pytest.approx(TOP, abs=0.2)
     assert [entry["kind"] for entry in chart["legend"]] == ["customer", "order"]
+
+
+def test_the_chart_shows_the_smallest_of_many_kinds_as_one(db: None) -> None:
+    day = date(2026, 11, 1)
+    chart = stacked_days([(day, f"kind_{n}", n) for n in range(1, 13)], first=day, days=1)
+    assert len(chart["legend"]) == COLOURS
+    assert chart["most"] == "78"
+    assert "2026-11-01: 15 other kinds" in [bar["title"] for bar in chart["bars"]]
+    assert len({entry["colour"] for entry in chart["legend"]}) == COLOURS
 
 
 def test_the_chart_ends_at_the_newest_day_with_records(shop: Shop, boss: Client) -> None:

@@ -39,6 +39,15 @@ def test_a_list_takes_a_bounded_number_of_queries(crowd: Shop, boss: Client, mod
     assert len(statements(boss, list_of(model))) <= QUERIES_PER_LIST
 
 
+def test_many_rows_take_no_more_queries_than_few(shop: Shop, boss: Client) -> None:
+    lists = [list_of(model) for model in our_models()]
+    few = {address: len(statements(boss, address)) for address in lists}
+    for number in range(4):
+        build_shop(name=f"shop-{number}", now=timezone.now())
+    many = {address: len(statements(boss, address)) for address in lists}
+    assert {address: count for address, count in many.items() if count > few[address]} == {}
+
+
 @pytest.mark.parametrize("model", our_models(), ids=lambda model: model.__name__)
 def test_a_list_counts_no_whole_table(crowd: Shop, boss: Client, model: type[Model]) -> None:
     for sql in statements(boss, list_of(model)):

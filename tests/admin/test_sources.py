@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from ingest.admin.standing import is_stale, standings
 from ingest.models import CollectionJob, FailedSync, Source, SourceStream
+from tests.admin.conftest import browser_of
 from tests.admin.pages import detail_of, list_of, our_models
 from tests.admin.shop import CONFIG, SECRET, Shop
 
@@ -41,6 +43,7 @@ def form_of(shop: Shop, **values: str) -> dict[str, str]:
             f"streams-{number}-schedule": stream.schedule,
             f"streams-{number}-lookback": "00:10:00",
             f"streams-{number}-page_size": str(stream.page_size),
+            f"streams-{number}-deletion_brake": str(stream.deletion_brake),
         }
     return form | values
 
@@ -128,6 +131,27 @@ def test_bad_settings_of_a_known_source_change_nothing(shop: Shop, boss: Client)
     answer = save(boss, shop, config='{"shop": "not a shop"}')
     assert "shop" in str(answer.context["adminform"].form.errors["config"])
     assert Source.objects.get().config == CONFIG
+
+
+@pytest.mark.parametrize(
+    "base_url", ["https://elsewhere.example", "http://127.0.0.1:10", "https://127.0.0.1:9"]
+)
+def test_credentials_are_not_sent_to_another_host_by_those_who_do_not_know_them(
+    shop: Shop, boss: Client, base_url: str
+) -> None:
+    elsewhere = json.dumps({**CONFIG, "base_url": base_url})
+
+    answer = save(boss, shop, config=elsewhere)
+    assert "give the credentials again" in str(answer.context["adminform"].form.errors["new_credentials"])
+    assert Source.objects.get().config == CONFIG
+
+    save(boss, shop, config=elsewhere, new_credentials=json.dumps({"access_token": SECRET}))
+    assert Source.objects.get().config["base_url"] == base_url
+
+
+def test_another_path_on_the_same_host_needs_no_credentials(shop: Shop, boss: Client) -> None:
+    save(boss, shop, config=json.dumps({**CONFIG, "base_url": "http://127.0.0.1:9/shopify"}))
+    assert Source.objects.get().config["base_url"] == "http://127.0.0.1:9/shopify"
 
 
 def test_short_secrets_show_no_character(shop: Shop, boss: Client) -> None:
@@ -271,6 +295,27 @@ def test_freshness_is_that_of_the_stream_that_waits_longest(shop: Shop) -> None:
     assert standing.freshness == timedelta(hours=3)
     assert standing.is_stale
     assert (standing.open_letters, standing.live_jobs) == (1, 1)
+
+
+def test_the_page_says_which_streams_went_wrong_and_what_to_do(shop: Shop, boss: Client) -> None:
+    page = boss.get(detail_of(shop.source)).content.decode()
+    assert "Latest runs that went wrong" in page
+    assert f"job {shop.failed.pk}</a>" in page
+    assert "the token was revoked." in page
+    assert "What to do: Test connection on the page of the source says what is wrong." in page
+
+
+def test_the_page_is_silent_about_a_failure_that_is_over(shop: Shop, boss: Client) -> None:
+    CollectionJob.objects.create(
+        source=shop.source, stream=shop.streams["orders"], status="SUCCEEDED", finished_at=timezone.now()
+    )
+    assert "Latest runs that went wrong" not in boss.get(detail_of(shop.source)).content.decode()
+
+
+def test_errors_of_runs_are_for_those_who_may_see_runs(shop: Shop) -> None:
+    user = User.objects.create_user("narrow", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_source"))
+    assert "the token was revoked" not in browser_of(user).get(detail_of(shop.source)).content.decode()
 
 
 def test_counting_dead_letters_stops_at_a_thousand(shop: Shop, boss: Client) -> None:

@@ -73,7 +73,7 @@ def _environment() -> dict[str, str]:
     postgres, redis = (f"{secrets.token_hex(16)}@{HOST}:{free_port()}" for _ in range(2))
     return {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "syncproject.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
         "DATABASE_URL": f"postgres://{NAME}:{postgres}/{NAME}",
         "REDIS_URL": f"redis://:{redis}/0",
         "SECRET_KEY": secrets.token_urlsafe(50),

@@ -107,6 +107,7 @@ def _choices(lease_seconds: float) -> list[Choice]:
         Choice(verb="kill", whom="web", weight=1, shortest=0.2, longest=3),
         Choice(verb="freeze", whom="web", weight=1, shortest=0.5, longest=6),
         Choice(verb="freeze", whom="sandbox", weight=1, shortest=0.5, longest=6),
+        Choice(verb="freeze", whom="strict world", weight=1, shortest=0.5, longest=6),
         WIPE,
         Choice(verb="kill", whom="redis", weight=0.5, shortest=0.2, longest=8),
         Choice(verb="freeze", whom="redis", weight=0.5, shortest=0.5, longest=12),

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -53,6 +54,8 @@ class Trap(ABC):
         self.direction = direction
         self.moment = moment
         self.sprung = threading.Event()
+        #: Epoch seconds.
+        self.sprung_at = 0.0
 
     @abstractmethod
     def look(self, link: _Link, data: bytes) -> int | None:
@@ -250,6 +253,7 @@ class Proxy:
                 link.is_awaiting_reply = trap.moment is Moment.BEFORE_REPLY
                 writer.write(data[:allowed])
                 await writer.drain()
+                trap.sprung_at = time.time()
                 trap.sprung.set()
                 return not link.is_awaiting_reply
         writer.write(data)

@@ -32,6 +32,8 @@ class Result:
     #: What incremental runs alone had left undone.
     behind: Sequence[Difference]
     differences: Sequence[Difference]
+    #: What the strict world saw, in lines for people.
+    accounts: Sequence[str]
     answers: Mapping[str, int]
     web_in_the_end: str
     lies: Mapping[str, int]
@@ -121,6 +123,7 @@ def _figures(result: Result) -> Iterator[str]:
     yield f"jobs: {_listed(dict(by_status))}"
     yield f"raw versions: {RawRecord.objects.count()}, pages: {Page.objects.count()}"
     yield f"dead letters: {letters.count()}, open {letters.filter(resolved_at__isnull=True).count()}"
+    yield from result.accounts
     yield f"the sandbox lied: {_listed(result.lies)}"
     yield f"the web answered: {_listed(result.answers)}; in the end {result.web_in_the_end}"
     yield f"found only by the full sync in the end (older than every window): {len(result.behind)}"

@@ -23,15 +23,16 @@ django.setup()  # before the models below
 from ingest import jobs  # noqa: E402
 from ingest.models import CollectionJob, SourceStream  # noqa: E402
 from local.processes import wait_until  # noqa: E402
-from tests.chaos import oracle, plan, report  # noqa: E402
+from tests.chaos import accounts, oracle, plan, report  # noqa: E402
 from tests.chaos.journal import Journal, say  # noqa: E402
 from tests.chaos.load import Background, People, Visitor  # noqa: E402
 from tests.chaos.stage import Stage  # noqa: E402
 from tests.chaos.strikes import Striker  # noqa: E402
-from tests.chaos.unrest import AMOUNTS, calm, lay_out_sources, stir  # noqa: E402
+from tests.chaos.unrest import AMOUNTS, Told, calm, lay_out_sources, stir  # noqa: E402
 
 PROGRESS_SECONDS = 5.0
 STEP_SECONDS = 0.1
+RECONNECT_SECONDS = 1.0
 #: No job may be left over longer than this once everything is well again.
 SETTLE_SECONDS = 60.0
 #: For the last full sync of every stream.
@@ -66,20 +67,24 @@ class Soak:
         """
         stage, journal = self._stage, self._journal
         stage.set_up()
-        datasets = lay_out_sources(stage.world)
-        stir(stage.world, seed=self._seed)
+        told = lay_out_sources(stage.world, stage.strict)
+        stir(stage.world, stage.strict, seed=self._seed)
         progress = report.Progress(journal, deeds=len(self._deeds))
         people, visitor = (
             People(seed=self._seed, journal=journal),
             Visitor(port=stage.web_port, seed=self._seed),
         )
+        keeper = accounts.Keeper(stage.strict, journal)
         company = [
             Background(people.act, pause=people.pause),
             Background(visitor.act, pause=visitor.pause),
         ]
-        watcher = Background(progress.tell, pause=lambda: PROGRESS_SECONDS)
+        watchers = [
+            Background(progress.tell, pause=lambda: PROGRESS_SECONDS),
+            Background(keeper.act, pause=lambda: RECONNECT_SECONDS),
+        ]
         journal.begin()
-        for one in (*company, watcher):
+        for one in (*company, *watchers):
             one.start()
         self._play()
         # Only now can those be waited for who were waiting for PostgreSQL.
@@ -90,13 +95,15 @@ class Soak:
         journal.note("healed")
         for one in company:
             one.stop()
-        calm(stage.world)
+        calm(stage.world, stage.strict)
         self._call_back()
         settled = self._until_all_ended("the jobs under way", SETTLE_SECONDS)
-        caught_up = self._sync_all(datasets, full=False)
-        behind = self._differences(datasets)
-        synced = self._sync_all(datasets, full=True)
-        watcher.stop()
+        caught_up = self._sync_all(told, full=False)
+        behind = self._differences(told)
+        keeper.act()  # a token whose answer was lost before the calm is found out now
+        synced = self._sync_all(told, full=True)
+        for one in watchers:
+            one.stop()
         return report.Result(
             seed=self._seed,
             seconds=self._seconds,
@@ -104,7 +111,8 @@ class Soak:
             caught_up=caught_up,
             synced=synced,
             behind=behind,
-            differences=self._differences(datasets),
+            differences=[*self._differences(told), *accounts.differences(stage.strict, journal)],
+            accounts=list(accounts.figures(stage.strict, journal)),
             answers=visitor.answers,
             web_in_the_end=visitor.ask("/admin/ingest/collectionjob/"),
             lies=stage.world.requests()["lies"],
@@ -141,8 +149,8 @@ class Soak:
         if os.getppid() != self._parent:
             raise SystemExit("the process that started this one is gone")
 
-    def _sync_all(self, datasets: Mapping[SourceStream, str], *, full: bool) -> float | None:
-        for stream in SourceStream.objects.filter(pk__in=[stream.pk for stream in datasets]):
+    def _sync_all(self, told: Mapping[SourceStream, Told], *, full: bool) -> float | None:
+        for stream in SourceStream.objects.filter(pk__in=[stream.pk for stream in told]):
             jobs.start(stream, trigger=CollectionJob.Trigger.COMMAND, full=full)
         return self._until_all_ended(
             "one full sync each" if full else "one incremental sync each", SYNC_SECONDS
@@ -161,13 +169,8 @@ class Soak:
         say(f"{what}: {'all ended' if ended_in_time else 'NOT ended'} after {took:.1f} s")
         return took if ended_in_time else None
 
-    def _differences(self, datasets: Mapping[SourceStream, str]) -> list[oracle.Difference]:
-        return oracle.differences(
-            {
-                stream: self._stage.world.ledger(dataset, full=True)["expected"]["newest"]
-                for stream, dataset in datasets.items()
-            }
-        )
+    def _differences(self, told: Mapping[SourceStream, Told]) -> list[oracle.Difference]:
+        return oracle.differences({stream: one.newest() for stream, one in told.items()})
 
 
 def main(arguments: list[str]) -> int:
@@ -178,8 +181,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     journal = Journal(asked.folder / "events.jsonl")
-    world = [*AMOUNTS.split(), "--seed", str(asked.seed)]
-    stage = Stage(asked.folder, lease_seconds=asked.lease, sandbox_options=world)
+    stage = Stage(asked.folder, seed=asked.seed, lease_seconds=asked.lease, sandbox_options=AMOUNTS.split())
     try:
         soak = Soak(stage, journal, seed=asked.seed, seconds=asked.seconds, lease=asked.lease)
         result = soak.run()

@@ -16,15 +16,18 @@ from django.db import connection
 from local.processes import free_port, last_lines, wait_until
 from local.servers import HOST, NAME, PROJECT
 from sandbox import SandboxClient
+from tests.chaos import strict
 from tests.chaos.plan import WORKERS
 from tests.chaos.processes import Service, send, sweep
 from tests.chaos.proxy import Proxy
 from tests.chaos.servers import OwnPostgres, OwnRedis, OwnServer
+from tests.chaos.strict_client import StrictClient
 
 READY_SECONDS = 90.0
 #: What each writes once it is ready.
 SIGNS = {
     "sandbox": "sandbox ready",
+    "strict world": strict.READY,
     "web": "Booting worker",
     "beat": "Starting",
     **dict.fromkeys(WORKERS, " ready."),
@@ -36,7 +39,9 @@ WORKER_OPTIONS = ("--concurrency", "2", "--without-gossip", "--without-mingle", 
 class Stage:
     """Everything that runs; the only part that knows how it is started."""
 
-    def __init__(self, folder: Path, *, lease_seconds: int, sandbox_options: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int, lease_seconds: int, sandbox_options: Sequence[str]
+    ) -> None:
         self.folder = folder
         database, broker = connection.settings_dict, urlsplit(settings.REDIS_URL)
         self.postgres = OwnPostgres(
@@ -50,10 +55,12 @@ class Stage:
             "redis link": Proxy(self.redis.server.port),
         }
         self.web_port = free_port()
+        self._seed = seed
         self._lease_seconds = lease_seconds
         self._sandbox_options = sandbox_options
         self.services: dict[str, Service] = {}
         self.world: SandboxClient
+        self.strict: StrictClient
 
     def set_up(self) -> None:
         """
@@ -70,7 +77,8 @@ class Stage:
         self.services = self._services()
         for service in self.services.values():
             service.start()
-        self.world = SandboxClient(self._sandbox_url())
+        self.world = SandboxClient(self._url_of("sandbox"))
+        self.strict = StrictClient(self._url_of("strict world"))
         for name in (*WORKERS, "beat", "web"):
             self._wait_for(self.services[name], SIGNS[name])
 
@@ -117,7 +125,17 @@ class Stage:
                 "0",
                 "--ready-file",
                 "sandbox-url",
+                "--seed",
+                str(self._seed),
                 *self._sandbox_options,
+            ),
+            "strict world": (
+                *python,
+                "tests.chaos.strict",
+                "--ready-file",
+                "strict world-url",
+                "--seed",
+                str(self._seed),
             ),
             "web": (
                 *(*python, "gunicorn", "syncproject.wsgi", "--no-control-socket"),
@@ -149,9 +167,9 @@ class Stage:
             "REMAP_SIGTERM": "SIGQUIT",
         }
 
-    def _sandbox_url(self) -> str:
-        self._wait_for(self.services["sandbox"], SIGNS["sandbox"])
-        return (self.folder / "sandbox-url").read_text().strip()
+    def _url_of(self, name: str) -> str:
+        self._wait_for(self.services[name], SIGNS[name])
+        return (self.folder / f"{name}-url").read_text().strip()
 
     def _wait_for(self, service: Service, sign: str) -> None:
         if not wait_until(lambda: sign in service.log.read_text(), seconds=READY_SECONDS):

@@ -23,7 +23,7 @@ MOST_BYTES = 60_000
 #: Statements in the middle of what must happen as a whole: claiming, landing, applying, counting.
 STATEMENTS = (
     b"SET lease_token = lease_token + 1",
-    b"INSERT INTO ingest_page",
+    b"EXECUTE move_checkpoint",
     b'UPDATE "ingest_page"',
     b"COPY ingest_rawrecord",
     b"json_to_recordset",
@@ -51,7 +51,9 @@ class Striker:
             facts, undo = self._strike_service(deed, self._stage.services[deed.whom])
         else:
             facts, undo = self._strike_server(deed)
-        self._journal.note("deed", deed=deed.name, planned=deed.at, seconds=deed.seconds, **facts)
+        self._journal.note(
+            "deed", deed=deed.name, whom=deed.whom, planned=deed.at, seconds=deed.seconds, **facts
+        )
         if undo is not None:
             heapq.heappush(self._undoings, (deed.at + deed.seconds, next(self._ties), deed, undo))
         else:
@@ -68,7 +70,15 @@ class Striker:
         """Undo what is still in force, and note which traps have caught a link."""
         self.take_back(until=float("inf"))
         for deed, trap in self._traps:
-            self._journal.note("trap", deed=deed.name, planned=deed.at, sprung=trap.sprung.is_set())
+            sprung_at = round(trap.sprung_at - self._journal.began_at, 2) if trap.sprung.is_set() else None
+            self._journal.note(
+                "trap",
+                deed=deed.name,
+                whom=deed.whom,
+                planned=deed.at,
+                sprung=sprung_at is not None,
+                sprung_at=sprung_at,
+            )
 
     def _strike_service(self, deed: Deed, service: Service) -> tuple[dict[str, Any], Undo | None]:
         match deed.verb:

@@ -47,7 +47,8 @@ def test_nobody_is_struck_while_down(seed: int) -> None:
 def test_everybody_is_struck_in_a_long_run_and_a_zombie_outlives_its_lease() -> None:
     deeds = drawn(5, 1800)
     assert {deed.whom for deed in deeds} == {
-        *plan.WORKERS, "beat", "web", "sandbox", "redis", "postgres", "redis link", "postgres link",
+        *plan.WORKERS, "beat", "web", "sandbox", "strict world",
+        "redis", "postgres", "redis link", "postgres link",
     }  # fmt: skip
     zombies = [deed for deed in deeds if deed.verb == "freeze past its lease"]
     assert zombies

@@ -31,8 +31,9 @@ from connectors.errors import (
     RateLimited,
     TransientError,
 )
-from connectors.http import HttpSession, RefusedRequest, Timeouts, retry_after
+from connectors.http import HttpSession, RefusedRequest, Timeouts
 from connectors.redaction import shown_url
+from connectors.refusals import retry_after
 from connectors.sockets import MAX_HEADER_BYTES, is_public
 
 LOOPBACK = Access(private_hosts=frozenset({"127.0.0.1", "localhost"}))

@@ -30,7 +30,7 @@ LINKS = LinkPaging(base_url=BASE, limit_param="per_page")
 
 
 def seen(cursor: str | None = None, count: int = 100, **more: Any) -> PageSeen:
-    return PageSeen(cursor=cursor, count=count, url=BASE, **more)
+    return PageSeen(**{"cursor": cursor, "count": count, "page_size": 100, "url": BASE, **more})
 
 
 def walk_through(paging: Paging, counts: list[int], **more: Any) -> list[PageCall]:
@@ -52,6 +52,15 @@ def test_one_answer_without_paging_is_all() -> None:
 def test_pages_are_numbered_from_the_start_page() -> None:
     calls = walk_through(PAGES, [100, 100, 7, 0])
     assert [call.params for call in calls] == [{"page": number, "limit": 100} for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("paging", [PAGES, OFFSETS], ids=["page", "offset"])
+def test_counted_pages_keep_the_size_they_began_with(paging: CountedPaging) -> None:
+    """Page 2 of pages of 50 is not where page 1 of pages of 100 has ended."""
+    cursor = paging.next_cursor(seen(None, 100, total=300, page_size=100))
+    assert paging.call(cursor, 50).params["limit"] == 100
+    cursor = paging.next_cursor(seen(cursor, 100, total=300, page_size=50))
+    assert paging.call(cursor, 50).params["limit"] == 100
 
 
 def test_offsets_go_on_by_what_was_read_even_where_the_limit_was_capped() -> None:

@@ -53,9 +53,9 @@ POINTS = {
     "after_applying": after("ingest.applying._apply", counts_all=False),
     "after_apply_turn": after("ingest.applying.apply_landed", counts_all=False),
     "in_counting": after("metrics.rollup.count_job", counts_all=False),
-    "after_counting": before("ingest.jobs.finish"),
-    "in_finishing": before("ingest.jobs._advance_watermark"),
-    "after_finishing": after("ingest.jobs.finish", counts_all=False),
+    "after_counting": before("ingest.finishing.finish"),
+    "in_finishing": before("ingest.finishing._advance_watermark"),
+    "after_finishing": after("ingest.finishing.finish", counts_all=False),
 }
 
 

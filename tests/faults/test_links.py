@@ -192,7 +192,7 @@ def answers(web: str) -> bool:
 
 #: What a step's transaction is known by.
 STATEMENTS = {
-    "landing": b"INSERT INTO ingest_page",
+    "landing": b"EXECUTE move_checkpoint",
     "applying": b'UPDATE "ingest_collectionjob" SET "pages_applied"',
     "counting": b"INSERT INTO metrics_dailymetric",
 }

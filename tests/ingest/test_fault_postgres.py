@@ -103,7 +103,7 @@ def test_no_transaction_is_open_while_a_provider_is_asked(
 
     def settled(number: int) -> str:
         """Return the state of the worker's connection once it rests; it may land a page meanwhile."""
-        for _ in range(200):
+        for _ in range(2000):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [pid])
                 state: str = cursor.fetchone()[0]

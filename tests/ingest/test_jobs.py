@@ -21,7 +21,7 @@ from connectors.errors import (
     SchemaError,
     TransientError,
 )
-from ingest import fetching, jobs, waiting
+from ingest import fetching, finishing, jobs, waiting
 from ingest.jobs import Window
 from ingest.models import CollectionJob, FailedSync, GenericRecord, Page, RawRecord, Source, SourceStream
 from tests.conftest import finish
@@ -688,19 +688,19 @@ def test_a_slice_ends_at_a_page_boundary(script: Script, stream: StreamNamed) ->
 
 def test_a_job_does_not_end_before_everything_is_applied_and_counted(stream: StreamNamed) -> None:
     job = start(stream("records"))
-    assert jobs.finish(job.pk) is None
+    assert finishing.finish(job.pk) is None
     land(job, page("1", "1"), page(None, "2"))
     assert job.is_fetched
-    assert jobs.finish(job.pk) is None
+    assert finishing.finish(job.pk) is None
     apply(job)
-    assert jobs.finish(job.pk) is None
+    assert finishing.finish(job.pk) is None
     Page.objects.update(state=Page.State.COUNTED)
 
-    ended = jobs.finish(job.pk)
+    ended = finishing.finish(job.pk)
 
     assert ended is not None
     assert ended.status == "SUCCEEDED"
-    assert jobs.finish(job.pk) is None
+    assert finishing.finish(job.pk) is None
 
 
 def test_a_run_without_records_succeeds(script: Script, run: Run) -> None:

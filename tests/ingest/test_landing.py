@@ -10,9 +10,10 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from connectors.base import FetchRequest, SourceRecord, Tombstone
 from connectors.base import Page as FetchedPage
-from connectors.base import SourceRecord, Tombstone
 from connectors.errors import PaginationLoop
+from connectors.nested import NestedListing
 from ingest import landing, leases
 from ingest.models import (
     CatalogItem,
@@ -480,3 +481,26 @@ def test_a_page_read_again_that_is_as_it_was_is_no_circle(stream: StreamNamed) -
         True,
         False,
     ]
+
+
+def test_a_parent_that_is_gone_when_another_worker_goes_on_with_its_children_costs_no_run(
+    script: Script, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents = ["a", "b", "c"]
+
+    def answer(_stream: str, request: FetchRequest) -> FetchedPage:
+        if request.cursor and "b" in parents:
+            parents.remove("b")
+        listing = NestedListing(
+            parents=lambda _: FetchedPage(records=[record(name) for name in parents]),
+            children=lambda parent, *_: FetchedPage(records=[record(f"{parent.external_id}1")]),
+            parents_at_once=1,
+        )
+        return listing.fetch(request)  # each time as a worker that has just begun
+
+    monkeypatch.setattr(script, "answer", answer)
+
+    job = run("records")
+
+    assert (job.status, job.error) == ("SUCCEEDED", "")
+    assert sorted(GenericRecord.objects.values_list("external_id", flat=True)) == ["a1", "c1"]

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from connectors.base import Page as FetchedPage
 from connectors.base import Tombstone
-from ingest import pruning
-from ingest.models import CollectionJob, FailedSync, GenericRecord, Page, RawRecord
+from ingest import drift, pruning
+from ingest.models import CollectionJob, FailedSync, FieldChange, GenericRecord, Page, RawRecord
 from tests.ingest.steps import Run, StreamNamed, counts, land, start
 from tests.scripted import Script, record
 
@@ -34,7 +34,7 @@ def test_the_latest_version_of_each_object_stays(script: Script, run: Run) -> No
         script.says("records", [record("1", title=title), record("2")])
         run("records")
 
-    assert prune_everything_older_than_a_day() == {"jobs": 3, "raw_versions": 2}
+    assert prune_everything_older_than_a_day() == {"jobs": 3, "raw_versions": 2, "samples": 0}
 
     assert versions() == [("1", 3), ("2", 1)]
     assert GenericRecord.objects.get(external_id="1").raw == RawRecord.objects.get(version=3)
@@ -88,11 +88,30 @@ def test_what_is_young_or_still_running_stays(script: Script, run: Run, stream: 
     land(live, FetchedPage(records=[record("2")], next_cursor="1"))
     CollectionJob.objects.filter(pk=live.pk).update(created_at=timezone.now() - timedelta(days=400))
 
-    assert pruning.prune(now=timezone.now(), job_days=1) == {"jobs": 0, "raw_versions": 0}
-    assert prune_everything_older_than_a_day() == {"jobs": 2, "raw_versions": 1}
+    assert pruning.prune(now=timezone.now(), job_days=1) == {"jobs": 0, "raw_versions": 0, "samples": 0}
+    assert prune_everything_older_than_a_day() == {"jobs": 2, "raw_versions": 1, "samples": 0}
 
     assert CollectionJob.objects.get() == live
     assert Page.objects.get().job == live
+
+
+@pytest.mark.django_db(transaction=True)
+def test_samples_of_changed_fields_go_and_the_notes_stay(script: Script, run: Run) -> None:
+    drift._watches.clear()
+    script.says("records", [record("1", email="ann@example.org")])
+    run("records")
+    old = FieldChange.objects.filter(path="email")
+    assert (old.get().sample, old.get().external_id) == ('"ann@example.org"', "1")
+    old.update(seen_at=timezone.now() - timedelta(days=40))
+    others = FieldChange.objects.exclude(sample="").count()
+
+    assert pruning.prune(now=timezone.now(), job_days=30)["samples"] == 1
+
+    assert (old.get().sample, old.get().external_id, old.get().type) == ("", "", "text")
+    assert FieldChange.objects.exclude(sample="").count() == others - 1
+    script.says("records", [record("1", email="bob@example.org")])
+    run("records")
+    assert old.get().sample == ""
 
 
 def test_any_amount_goes_in_batches(script: Script, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from ingest.models import (
     RawRecord,
     SourceStream,
 )
+from metrics.models import DailyMetric
 from syncproject import pipeline
 from tests.conftest import finish
 from tests.ingest.steps import (
@@ -158,6 +159,31 @@ def test_a_line_that_moves_to_another_order_stays(script: Script, run: Run) -> N
     run("orders")
 
     assert dict(OrderLine.objects.values_list("external_id", "order__external_id")) == {"a": "1", "b": "2"}
+
+
+def test_an_order_that_does_not_speak_of_lines_keeps_them(script: Script, run: Run) -> None:
+    script.says("orders", [record("1", total=1, lines=lines("a")), record("2", total=1, lines=lines("b"))])
+    run("orders")
+    script.says(
+        "orders",
+        [
+            record("1", total=2, lines=None, updated_at=at(1)),
+            record("2", total=2, lines=[], updated_at=at(1)),
+        ],
+    )
+
+    run("orders")
+
+    assert [line.external_id for line in OrderLine.objects.all()] == ["a"]
+    assert set(Order.objects.values_list("total_amount", flat=True)) == {2}
+
+
+def test_children_nobody_speaks_of_leave_no_metric(script: Script, run: Run) -> None:
+    script.says("orders", [record("1", total=1, lines=lines("a"))])
+
+    run("orders")
+
+    assert set(DailyMetric.objects.values_list("kind", flat=True)) == {"order", "order_line"}
 
 
 def test_an_older_order_touches_no_line(script: Script, run: Run) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,23 @@ from werkzeug import Request, Response
 from ingest import jobs
 from ingest.connecting import lay_out_streams
 from ingest.models import (
+    BalanceTransaction,
     CollectionJob,
     ContentItem,
     Customer,
+    Dispute,
     FailedSync,
     GenericRecord,
+    InventoryLevel,
+    Location,
     Order,
     OrderLine,
+    Payment,
+    Payout,
     Product,
     ProductVariant,
     RawRecord,
+    RefinedRecord,
     Source,
 )
 from tests.conftest import finish
@@ -219,32 +227,75 @@ def test_library_catalogue_becomes_content(
 
 def recorded_bodies(samples: Path, *names: str) -> list[dict[str, Any]]:
     """Return the distinct records of recorded answers, whether in an envelope or bare, one or a list."""
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in names:
         body = json.loads((samples / "shopify" / "python_api_fixtures" / f"{name}.json").read_bytes())
         (held,) = body.values() if isinstance(body, dict) else [body]
         for record in held if isinstance(held, list) else [held]:
-            found.setdefault(record["id"], record)
+            found.setdefault(shop_id(record), record)
     return list(found.values())
 
 
+def shop_id(record: dict[str, Any]) -> str:
+    """Return a record's id; a level has none, and is one item at one location."""
+    level = f"{record.get('inventory_item_id')}:{record.get('location_id')}"
+    return str(record.get("id", level))
+
+
+#: By stream: where its list is, its name there, which recordings hold it, and its table.
+SHOP: dict[str, tuple[str, str, tuple[str, ...], type[RefinedRecord]]] = {
+    "orders": ("orders", "orders", ("orders", "order"), Order),
+    "products": ("products", "products", ("products", "product"), Product),
+    "customers": ("customers", "customers", ("customers_search", "customer"), Customer),
+    "transactions": (
+        "orders/450789469/transactions",
+        "transactions",
+        ("transactions", "transaction"),
+        Payment,
+    ),
+    "inventory_levels": (
+        "inventory_levels",
+        "inventory_levels",
+        ("inventory_levels", "location_inventory_levels"),
+        InventoryLevel,
+    ),
+    "locations": ("locations", "locations", ("locations", "location"), Location),
+    "payouts": ("shopify_payments/payouts", "payouts", ("payouts", "payout"), Payout),
+    "balance_transactions": (
+        "shopify_payments/balance/transactions",
+        "transactions",
+        ("payouts_transactions",),
+        BalanceTransaction,
+    ),
+    "disputes": ("shopify_payments/disputes", "disputes", ("disputes", "dispute"), Dispute),
+}
+
+
 def test_shopify_s_own_bodies_are_understood(samples: Path, httpserver: HTTPServer) -> None:
-    bodies = {
-        "orders": recorded_bodies(samples, "orders", "order"),
-        "products": recorded_bodies(samples, "products", "product"),
-        "customers": recorded_bodies(samples, "customers_search", "customer"),
-    }
-    for name, records in bodies.items():
-        httpserver.expect_request(f"/admin/api/2026-10/{name}.json").respond_with_json({name: records})
+    bodies = {name: recorded_bodies(samples, *names) for name, (_, _, names, _) in SHOP.items()}
+    # Levels are asked for by location, and two of those recorded are at none of the locations recorded.
+    known = {location["id"] for location in bodies["locations"]}
+    bodies["inventory_levels"] = [one for one in bodies["inventory_levels"] if one["location_id"] in known]
+    for name, (path, key, _, _) in SHOP.items():
+        httpserver.expect_request(f"/admin/api/2026-10/{path}.json").respond_with_handler(
+            partial(listed, key=key, found=bodies[name])
+        )
     config = {"shop": "a-shop.myshopify.com", "base_url": httpserver.url_for("")}
     ended = sync("shopify", config, {"access_token": "shpat_test"})
 
     assert {job.status for job in ended.values()} == {"SUCCEEDED"}
-    for name, model in {"orders": Order, "products": Product, "customers": Customer}.items():
-        ids = {str(record["id"]) for record in bodies[name]}
+    for name, (_, _, _, model) in SHOP.items():
+        ids = {shop_id(record) for record in bodies[name]}
         assert set(model._base_manager.values_list("external_id", flat=True)) == ids, name
     assert not FailedSync.objects.exists()
     lines = {str(line["id"]) for order in bodies["orders"] for line in order.get("line_items", ())}
     assert set(OrderLine.objects.values_list("external_id", flat=True)) == lines
     variants = {str(variant["id"]) for product in bodies["products"] for variant in product["variants"]}
     assert set(ProductVariant.objects.values_list("external_id", flat=True)) == variants
+
+
+def listed(request: Request, key: str, found: list[dict[str, Any]]) -> Response:
+    """Answer with the records; levels with those of the location that is asked for."""
+    at = request.args.get("location_ids")
+    wanted = [one for one in found if at is None or str(one["location_id"]) == at]
+    return Response(json.dumps({key: wanted}), content_type="application/json")

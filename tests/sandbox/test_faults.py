@@ -33,6 +33,13 @@ def test_status_comes_the_next_n_times_only(world: SandboxClient, http: requests
     assert world.requests()["faults"] == {"status": 2}
 
 
+def test_status_may_be_one_that_no_standard_names(world: SandboxClient, http: requests.Session) -> None:
+    world.misbehave(LIST, "status", status=477, times=1)
+    answers = [orders(http, world) for _ in range(2)]
+    assert [(answer.status_code, answer.reason) for answer in answers] == [(477, ""), (200, "OK")]
+    assert answers[0].json() == {"errors": "sandbox fault: 477"}
+
+
 def test_status_has_no_hint_unless_asked(world: SandboxClient, http: requests.Session) -> None:
     world.misbehave("/shopify", "status")
     answer = orders(http, world)

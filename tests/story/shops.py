@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Count, F, JSONField, Q, Sum, Window
@@ -13,6 +13,8 @@ from ingest.connecting import lay_out_streams
 from ingest.models import REFINED_MODELS, CollectionJob, FailedSync, Page, RawRecord, Source, SourceStream
 from sandbox import SandboxClient
 
+#: The streams of a shop that are one list each; of the others some are a call per order, or parts of these.
+LISTED = ("customers", "orders", "products")
 PAGINGS = ("page", "offset", "cursor", "next", "link")
 _STYLES: dict[str, dict[str, Any]] = {
     "page": {"type": "page", "limitParam": "limit", "totalPath": "meta.total"},
@@ -38,10 +40,20 @@ def add_source(name: str, connector: str, *, page_size: int | None = None, **set
     return source
 
 
-def add_shop(world: SandboxClient, *, name: str = "shop", page_size: int | None = None) -> Source:
-    config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.url}/shopify"}
+def add_shop(
+    world: SandboxClient,
+    *,
+    name: str = "shop",
+    page_size: int | None = None,
+    streams: Collection[str] | None = None,
+) -> Source:
+    """Make a shop with these of its streams, or all."""
+    config = {"shop": "sandbox.myshopify.com", "base_url": f"{world.url}/shopify", "rest_rate": 1_000}
     credentials = {"access_token": "shpat_sandbox"}
-    return add_source(name, "shopify", page_size=page_size, config=config, credentials=credentials)
+    shop = add_source(name, "shopify", page_size=page_size, config=config, credentials=credentials)
+    if streams is not None:
+        shop.streams.exclude(name__in=streams).delete()
+    return shop
 
 
 def add_songs(
@@ -74,11 +86,15 @@ def _listing(world: SandboxClient, paging: str) -> dict[str, Any]:
     }
 
 
+#: Of inventory items a shop shows those that its products name.
+_SHOWN_IN_PARTS = {"inventory_items": "items_of_products"}
+
+
 def datasets_of(shop: Source | None, songs: Source | None) -> dict[SourceStream, str]:
     """Return the sandbox's name of each stream's data."""
     prefixes = ((shop, "shopify"), (songs, "api"))
     return {
-        stream: f"{prefix}.{stream.name}"
+        stream: f"{prefix}.{_SHOWN_IN_PARTS.get(stream.name, stream.name)}"
         for source, prefix in prefixes
         if source is not None
         for stream in source.streams.order_by("name")

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_httpserver import HTTPServer
 
-from connectors import connect
+from connectors import all_connectors, connect
 from connectors.base import Access
 from connectors.errors import ConfigError
 from ingest import jobs
@@ -85,10 +85,11 @@ def assert_failed(job: CollectionJob, error_type: str, *said: str) -> None:
 @pytest.mark.parametrize(
     ("connector", "config", "credentials", "said"),
     [
-        ("shopware", {}, {}, "Unsupported source type: shopware. Known: atom, csv, rest, shopify"),
+        ("shopware", {}, {}, f"Unsupported source type: shopware. Known: {', '.join(all_connectors())}."),
         ("shopify", {"shop": "not a shop"}, TOKEN, "shopify config is not usable: shop: "),
-        ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: Extra inputs are not permitted"),
-        ("shopify", SHOP, {}, "shopify credentials is not usable: access_token: Field required"),
+        ("shopify", {**SHOP, "shopp": 1}, TOKEN, "shopp: there is no such setting; did you mean shop?"),
+        ("shopify", SHOP, {}, "shopify credentials fit none of the modes. Give what one of them takes: "),
+        ("stripe", {}, {}, "stripe credentials are not usable: secret_key: Field required"),
         ("rest", {"dataPath": "items"}, {}, "sourceIdentifier: Field required"),
         (
             "rest",

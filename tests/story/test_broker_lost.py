@@ -45,7 +45,8 @@ def many_jobs(transactional_db: None, world: SandboxClient) -> list[CollectionJo
 @pytest.fixture
 def datasets(transactional_db: None, world: SandboxClient) -> dict[SourceStream, str]:
     """A shop and a songs API in small pages, a job for each stream."""
-    shop, songs = shops.add_shop(world, page_size=20), shops.add_songs(world, page_size=20)
+    shop = shops.add_shop(world, page_size=20, streams=shops.LISTED)
+    songs = shops.add_songs(world, page_size=20)
     found = shops.datasets_of(shop, songs)
     shops.start_all(found)
     return found

@@ -68,7 +68,9 @@ def add_sources(site: HTTPServer) -> None:
             source = shops.add_source(
                 f"{connector}-{kind}-{number}", connector, config=config, credentials=credentials
             )
-            shops.start_all(source.streams.order_by("name")[:1])
+            # That stream ends well on a 404: a shop may have no payments.
+            failing = source.streams.exclude(name="balance_transactions")
+            shops.start_all(failing.order_by("name")[:1])
 
 
 def text_columns() -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ def in_mb(sizes: list[int]) -> list[int]:
 
 def test_memory_of_workers_stays_flat_in_a_first_load(processes: Processes, shown: list[str]) -> None:
     with sandbox.running(seed=3, customers=2_000, products=1_000, orders=ORDERS, plain_orders=True) as world:
-        shop = shops.add_shop(world)
+        shop = shops.add_shop(world, streams=shops.LISTED)
         worker = processes.worker()
         processes.beat()
         shops.start_all(shop.streams.exclude(name="orders"))
@@ -86,7 +86,7 @@ def world() -> Iterator[SandboxClient]:
 def synced(transactional_db: None, world: SandboxClient, settings: Any) -> Source:
     """A shop that was synced from its first to its last record."""
     settings.SYNC_PRIVATE_HOSTS = frozenset({"127.0.0.1"})
-    shop = shops.add_shop(world)
+    shop = shops.add_shop(world, streams=shops.LISTED)
     sync(shop)
     shops.assert_all_succeeded()
     return shop
@@ -147,6 +147,9 @@ def test_one_changed_percent_writes_just_that(synced: Source, world: SandboxClie
     assert change.pop("ingest_order") == (0, changed, 0)
     lines = change.pop("ingest_orderline")
     assert lines[1] <= 5 * changed, "an order has at most five lines"
+    for table in ("ingest_refund", "ingest_fulfillment"):
+        written_for_it = change.pop(table, (0, 0, 0))
+        assert max(written_for_it) <= changed, f"an order has at most one row of {table}"
     assert change == {}
     assert (ended["orders"].updated, ended["orders"].unchanged) == (changed, 2_000 - changed)
     shops.assert_equal_to(world, shops.datasets_of(synced, None))

@@ -46,8 +46,8 @@ def world(orders: int) -> Iterator[SandboxClient]:
 
 @pytest.fixture
 def datasets(transactional_db: None, world: SandboxClient) -> dict[SourceStream, str]:
-    """Every stream of a shop and of a songs API, in small pages, with a job each."""
-    shop = shops.add_shop(world, page_size=PAGE_SIZE)
+    """The lists of a shop and of a songs API, in small pages, with a job each."""
+    shop = shops.add_shop(world, page_size=PAGE_SIZE, streams=shops.LISTED)
     songs = shops.add_songs(world, page_size=PAGE_SIZE)
     found = shops.datasets_of(shop, songs)
     shops.start_all(found)

@@ -1,9 +1,10 @@
-"""One page of a file: from its head or from where the page before ended."""
+"""A file read page by page: from its head or from where the page before ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 
 import msgspec
@@ -13,20 +14,29 @@ from connectors.delimited import Dialect, Row, RowReader, encoding_of
 from connectors.downloads import Download
 from connectors.errors import ConfigError, CursorExpired, SchemaError, TransientError
 from connectors.files import LocalFile
+from connectors.packed import Packing, packing_of, unpacked
 from connectors.providers.csv.table import Table
 
 PAGE_BYTES = 8 * 1024 * 1024
+Source = LocalFile | Download
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a page starts, and what the file's head said about all its rows."""
 
+    #: Of a packed file: in what it holds.
     offset: int
     line: int
     fingerprint: str
     encoding: str
     delimiter: str
     columns: tuple[str, ...]
+    packing: Packing = ""
+
+    @property
+    def start(self) -> int:
+        """The byte of the file to read from."""
+        return 0 if self.packing else self.offset
 
 
 def place_of(cursor: str | None) -> Place | None:
@@ -41,52 +51,78 @@ def place_of(cursor: str | None) -> Place | None:
         raise CursorExpired(f"csv: the cursor cannot be read ({error}); reading the file again.") from None
 
 
-def read_page(table: Table, source: LocalFile | Download, place: Place | None, *, page_size: int) -> Page:
-    """
-    Return the next rows.
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A file's rows from some place on."""
 
-    :raises ConfigError: if the columns are not those the settings speak of
-    :raises SchemaError: if the next row cannot be read; one further on ends the page before it
-    :raises TransientError: if the end of the file may not be its end
-    """
-    with _about(table.shown):
-        opened = _resumed(table, source, place) if place else _begun(table, source)
-        return opened.page(page_size)
+    reader: RowReader
+    columns: tuple[str, ...]
+    rows: Iterable[Row]
 
 
-class _Reading:
-    def __init__(
-        self,
-        table: Table,
-        source: LocalFile | Download,
-        reader: RowReader,
-        columns: tuple[str, ...],
-        rows: Iterable[Row],
-    ) -> None:
+class Reading:
+    """A file that is being read; packed ones are read on without being unpacked again."""
+
+    def __init__(self, table: Table, source: Source, place: Place | None) -> None:
+        """
+        Take the open file, which `close` closes.
+
+        :raises CursorExpired: if it is not the file the place is in
+        :raises ConfigError: if the columns are not those the settings speak of
+        :raises SchemaError: if its beginning cannot be read
+        """
+        if place is not None and source.fingerprint != place.fingerprint:
+            raise CursorExpired(
+                f"{table.shown}: changed since the page before; reading it again from the start."
+            )
         self._table = table
         self._source = source
-        self._reader = reader
-        self._columns = columns
-        self._rows = rows
-        self._start = reader.offset
+        #: The cursor it stands at; None where it cannot be gone on with.
+        self.cursor: str | None = None
+        with _about(table.shown):
+            self._packing: Packing = place.packing if place else packing_of(next(source.chunks(), b""))
+            opened = self._resumed(place) if place else self._begun()
+        self._reader, self._columns, self._rows = opened.reader, opened.columns, opened.rows
+
+    def close(self) -> None:
+        self._source.close()
 
     def page(self, page_size: int) -> Page:
+        """
+        Return the next rows.
+
+        :raises SchemaError: if the next row cannot be read; one further on ends the page before it
+        :raises TransientError: if the end of the file may not be its end
+        :raises CursorExpired: if the file has changed meanwhile
+        """
+        self.cursor = None
+        with _about(self._table.shown):
+            records, is_last = self._records(page_size)
+        self._source.confirm()
+        next_cursor = None if is_last else self._cursor()
+        if self._packing and is_last is False:
+            self.cursor = next_cursor
+        return Page(records=records, next_cursor=next_cursor, stream_state=self._state())
+
+    def _records(self, page_size: int) -> tuple[list[SourceRecord], bool | None]:
+        """Return rows, and whether they are the last; None if what follows cannot be read."""
         records: list[SourceRecord] = []
+        start = self._reader.offset
         try:
             for row in self._rows:
                 self._refuse_cut(row)
                 records.append(self._table.record(row, self._columns))
-                if len(records) >= page_size or self._reader.offset - self._start > PAGE_BYTES:
+                if len(records) >= page_size or self._reader.offset - start > PAGE_BYTES:
                     break
-            next_cursor = None if self._reader.is_finished() else self._cursor()
+            return records, self._reader.is_finished()
         except SchemaError:
             if not records:
                 raise
-            next_cursor = self._cursor()
-        return Page(records=records, next_cursor=next_cursor, stream_state=self._state())
+            return records, None
 
     def _refuse_cut(self, row: Row) -> None:
-        if row.is_unterminated and not self._source.is_length_known:
+        # Of packed files the end is known: they say so themselves.
+        if row.is_unterminated and not (self._packing or self._source.is_length_known):
             raise TransientError(
                 f"line {row.line} has no line end, and the server does not say how long the file is: it may"
                 " be cut off. If the file is whole, end its last line."
@@ -100,6 +136,7 @@ class _Reading:
             encoding=self._reader.encoding,
             delimiter=self._reader.delimiter,
             columns=self._columns,
+            packing=self._packing,
         )
         return msgspec.json.encode(place).decode()
 
@@ -108,36 +145,40 @@ class _Reading:
             return {}
         return {"fingerprint": self._source.fingerprint, "settings": self._table.digest}
 
+    def _chunks(self, start: int) -> Iterator[bytes]:
+        # A file that is not packed was opened at the start.
+        skipped = start if self._packing else 0
+        return unpacked(self._source, self._packing, member=self._table.settings.zip_member, start=skipped)
 
-def _resumed(table: Table, source: LocalFile | Download, place: Place) -> _Reading:
-    settings = table.settings
-    reader = RowReader(
-        source.chunks(),
-        encoding=place.encoding,
-        dialect=Dialect(place.delimiter, settings.quotechar, settings.escapechar),
-        offset=place.offset,
-        line=place.line,
-    )
-    return _Reading(table, source, reader, place.columns, reader)
+    def _resumed(self, place: Place) -> _Rows:
+        settings = self._table.settings
+        reader = RowReader(
+            self._chunks(place.offset),
+            encoding=place.encoding,
+            dialect=Dialect(place.delimiter, settings.quotechar, settings.escapechar),
+            offset=place.offset,
+            line=place.line,
+        )
+        return _Rows(reader, place.columns, reader)
 
-
-def _begun(table: Table, source: LocalFile | Download) -> _Reading:
-    settings = table.settings
-    chunks = source.chunks()
-    head = next(chunks, b"")
-    encoding, mark = encoding_of(head, configured=settings.encoding, declared=source.charset)
-    reader = RowReader(
-        chain([head[mark:]], chunks),
-        encoding=encoding,
-        dialect=Dialect(settings.delimiter, settings.quotechar, settings.escapechar),
-        offset=mark,
-    )
-    if head[mark:].startswith("sep=".encode(encoding)):
-        _obey_separator_line(reader)
-    for _ in range(settings.skip_rows):
-        reader.skip_line()
-    columns, rows = _with_header(table, reader) if settings.has_header else _without_header(table, reader)
-    return _Reading(table, source, reader, columns, rows)
+    def _begun(self) -> _Rows:
+        settings = self._table.settings
+        chunks = self._chunks(0)
+        head = next(chunks, b"")
+        encoding, mark = encoding_of(head, configured=settings.encoding, declared=self._source.charset)
+        reader = RowReader(
+            chain([head[mark:]], chunks),
+            encoding=encoding,
+            dialect=Dialect(settings.delimiter, settings.quotechar, settings.escapechar),
+            offset=mark,
+        )
+        if head[mark:].startswith("sep=".encode(encoding)):
+            _obey_separator_line(reader)
+        for _ in range(settings.skip_rows):
+            reader.skip_line()
+        named = _with_header if settings.has_header else _without_header
+        columns, rows = named(self._table, reader)
+        return _Rows(reader, columns, rows)
 
 
 def _obey_separator_line(reader: RowReader) -> None:

@@ -17,19 +17,37 @@ class TableConfig(Config):
     model_config = ConfigDict(alias_generator=to_camel)
 
     source_identifier: str = Field(min_length=1)
+    """Path below one of SYNC_FILE_ROOTS, an http(s) URL, or s3://BUCKET/NAME; plain, gzip or zip."""
+    zip_member: str = ""
+    """Of a zip archive with several files: the name of one, or a pattern such as `*/orders-*.csv`."""
+    s3_endpoint: str = Field(default="", pattern=r"^(https?://[^?#\s]+)?$")
+    """For s3://: the store's address, such as https://minio.example.com; empty: Amazon S3."""
+    s3_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$")
+    """For s3://: the region keys are made out for; many other stores take any."""
     target_table: str = "content_index"
+    """A kind, or `content_index`, `catalog_items`."""
     content_type: str | None = None
+    """What the content is (music, video); for content items."""
     has_header: bool = True
-    #: Names for the columns of a file without a header row.
+    """The first row names the columns."""
     columns: tuple[str, ...] = ()
+    """Names for the columns of a file without a header row."""
     column_mapping: dict[str, str | int] = Field(default_factory=dict)
+    """Our field to their column, by name, or by number from 1 where there are no names."""
     external_id: tuple[str | int, ...] = ()
+    """The columns whose values, joined with ":", are the id of a row."""
     null_values: tuple[str, ...] = ()
+    """Cells that say nothing, besides blank ones."""
     skip_rows: int = Field(default=0, ge=0)
+    """How many lines to leave out at the beginning."""
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    """What stands between cells; an Excel `sep=;` line is honoured."""
     quotechar: str = Field(default='"', min_length=1, max_length=1)
+    """What stands around cells that hold delimiters or line ends."""
     escapechar: str | None = Field(default=None, min_length=1, max_length=1)
+    """What stands before a quote that is part of a cell; usually quotes are doubled."""
     encoding: str | None = None
+    """How bytes are read; default: byte order mark, else strict UTF-8."""
 
     @field_validator("external_id", mode="before")
     @classmethod
@@ -52,6 +70,7 @@ class CsvConfig(Config):
     """One file, or several under `streams`."""
 
     streams: dict[str, TableConfig]
+    """Settings of each file by the name of its stream; one file may stand at the top level."""
 
     @model_validator(mode="before")
     @classmethod

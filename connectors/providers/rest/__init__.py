@@ -9,16 +9,19 @@ REST: any JSON API, by its settings alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from connectors.auth.grants import AuthorizationCode
+from connectors.auth.schemes import Authorizer
 from connectors.base import Access, Connector, FetchRequest, Page, Stream
-from connectors.errors import AuthenticationError, CursorExpired
+from connectors.errors import CursorExpired
 from connectors.http import Answer, HttpSession, RefusedRequest
 from connectors.pages import split_records
 from connectors.paging import CappedPaging
-from connectors.providers.rest.auth import auth_of, secrets_in
+from connectors.providers.rest.auth import Ways, secrets_in
 from connectors.providers.rest.listing import Listing
-from connectors.providers.rest.settings import RestConfig, RestCredentials
+from connectors.providers.rest.settings import AuthSettings, RestConfig, RestCredentials
 
 _NOT_FOUND, _GONE = 404, 410
 _FORGOTTEN = frozenset({400, 404, 422})
@@ -29,14 +32,25 @@ class Rest(Connector):
     name = "rest"
     title = "REST API"
     config_model = RestConfig
-    credentials_model = RestCredentials
+    example = {
+        "sourceIdentifier": "https://api.example.com/v1/songs",
+        "dataPath": "data.items",
+        "targetTable": "content_index",
+        "contentType": "music",
+        "fieldMapping": {"external_id": "id", "title": "name", "artist": "artist.name"},
+        "pagination": {"type": "page", "limitParam": "limit", "totalPath": "meta.total"},
+        "incremental": {"param": "updated_since", "field": "updated_at"},
+    }
+    auth_modes = (RestCredentials,)
 
     def __init__(self, *, config: RestConfig, credentials: RestCredentials, access: Access) -> None:
         super().__init__(config=config, credentials=credentials, access=access)
-        self._http = HttpSession(connector=self.name, access=access, secrets=secrets_in(credentials))
         self._listings = {name: Listing(name, settings) for name, settings in config.streams.items()}
-        self._auths = {
-            name: auth_of(settings.auth, credentials, self._http) for name, settings in config.streams.items()
+        self._ways = Ways((one.auth for one in config.streams.values()), credentials, access)
+        secrets = secrets_in(credentials)
+        self._sessions = {
+            settings: HttpSession(connector=self.name, access=access, secrets=secrets, auth=auth)
+            for settings, auth in self._ways.by_settings.items()
         }
 
     def streams(self) -> tuple[Stream, ...]:
@@ -59,35 +73,42 @@ class Rest(Connector):
         seen = listing.seen(request, listed, url=answer.url, headers=answer.headers)
         return Page(
             records=listed.records,
-            next_cursor=listing.paging.next_cursor(seen),
+            next_cursor=self._ways.to_keep(listing.paging.next_cursor(seen), listing.settings.auth),
             expected_total=seen.total,
             cut_short=listing.paging.cut_short(seen) if isinstance(listing.paging, CappedPaging) else "",
         )
 
     def close(self) -> None:
-        self._http.close()
+        self._ways.close()
+        for session in self._sessions.values():
+            session.close()
+
+    def auth_shown(self) -> str:
+        wanted = dict.fromkeys(settings.auth for settings in self.config.streams.values())
+        return ", ".join(dict.fromkeys(_shown(settings) for settings in wanted))
+
+    def authorizers(self) -> Collection[Authorizer]:
+        return self._ways.by_settings.values()
+
+    def authorization(self) -> AuthorizationCode | None:
+        return self._ways.grant if isinstance(self._ways.grant, AuthorizationCode) else None
 
     def _ask(self, listing: Listing, request: FetchRequest) -> Answer:
-        try:
-            return self._call(listing, request)
-        except AuthenticationError:
-            if not self._auths[listing.stream.name].renew():
-                raise
-        return self._call(listing, request)
-
-    def _call(self, listing: Listing, request: FetchRequest) -> Answer:
         settings = listing.settings
         call = listing.paging.call(request.cursor, request.page_size)
-        proof = self._auths[listing.stream.name].proof()
         filters = {} if call.url else {**listing.filters(request), **call.params}
         is_post = settings.method == "POST"
-        return self._http.request(
+        return self._sessions[settings.auth].request(
             settings.method,
             call.url or settings.source_identifier,
-            params={**proof.params, **({} if is_post else _in_query(filters))},
-            headers={"Accept": "application/json", **settings.headers, **proof.headers},
+            params={} if is_post else _in_query(filters),
+            headers={"Accept": "application/json", **settings.headers},
             json_body=filters if is_post else None,
         )
+
+
+def _shown(settings: AuthSettings) -> str:
+    return f"{settings.type} ({settings.grant})" if settings.type == "oauth2" else settings.type
 
 
 def _in_query(params: dict[str, Any]) -> dict[str, Any]:

@@ -2,121 +2,118 @@
 
 from __future__ import annotations
 
-import base64
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from pydantic import SecretStr
 
-from connectors import exact_json
-from connectors.errors import AuthenticationError, BadResponse, ConfigError, RecordError
-from connectors.http import HttpSession, RefusedRequest
-from connectors.providers.rest.settings import AuthSettings, RestCredentials
-
-# A token is renewed this long before its end, so that it does not end on the way.
-_EARLY_SECONDS = 60.0
-_TOKEN_LIFE_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What goes with every call."""
-
-    headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-
-
-class Auth(Protocol):
-    """One way of proving who we are."""
-
-    def proof(self) -> Proof:
-        """:raises ConnectorError: if a token has to be fetched first and cannot"""
-
-    def renew(self) -> bool:
-        """Forget what was refused; return whether trying again makes sense."""
+from connectors.auth.endpoint import TokenEndpoint
+from connectors.auth.grants import (
+    AuthorizationCode,
+    ClientCredentials,
+    PasswordGrant,
+    RefreshTokenGrant,
+)
+from connectors.auth.schemes import (
+    ApiKey,
+    Authorizer,
+    BasicAuth,
+    BearerToken,
+    Grant,
+    NoAuth,
+    OAuthToken,
+    basic_pair,
+)
+from connectors.auth.tokens import MemoryTokens
+from connectors.base import Access
+from connectors.errors import ConfigError
+from connectors.http import HttpSession, token_session
+from connectors.providers.rest.settings import KEY_NAME, AuthSettings, RestCredentials
 
 
-@dataclass(frozen=True, slots=True)
-class FixedAuth:
-    """The same proof every time."""
+class Ways:
+    """What goes with the calls of each stream, and the one OAuth token there may be."""
 
-    always: Proof
+    def __init__(self, wanted: Iterable[AuthSettings], credentials: RestCredentials, access: Access) -> None:
+        """:raises ConfigError: naming the credentials that are missing"""
+        settings = list(dict.fromkeys(wanted))
+        oauth = [one for one in settings if one.type == "oauth2"]
+        if len(oauth) > 1:
+            raise ConfigError(
+                "rest: a source has one OAuth token: give all streams the same auth of type oauth2"
+            )
+        self._http = token_session(connector="rest", access=access, secrets=secrets_in(credentials))
+        self.by_settings = {one: _fixed(one, credentials) for one in settings if one.type != "oauth2"}
+        self.grant: Grant | None = None
+        for one in oauth:
+            self.grant = _grant(one, credentials, http=self._http, now=access.clock)
+            store = access.tokens or MemoryTokens()
+            self.by_settings[one] = OAuthToken(store=store, grant=self.grant, now=access.clock)
 
-    def proof(self) -> Proof:
-        return self.always
+    def close(self) -> None:
+        self._http.close()
 
-    def renew(self) -> bool:
-        return False
-
-
-class ClientCredentialsAuth:
-    """OAuth 2 client credentials (RFC 6749, 4.4): a token is fetched when needed, kept in memory only."""
-
-    def __init__(self, *, http: HttpSession, token_url: str, basic: str, scope: str | None) -> None:
-        self._http = http
-        self._token_url = token_url
-        self._basic = basic
-        self._scope = scope
-        self._token = ""
-        self._ends_at = 0.0
-
-    def proof(self) -> Proof:
-        if time.monotonic() >= self._ends_at:
-            self._fetch()
-        return Proof(headers={"Authorization": f"Bearer {self._token}"})
-
-    def renew(self) -> bool:
-        self._ends_at = 0.0
-        return True
-
-    def _fetch(self) -> None:
-        form = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
-        headers = {"Authorization": f"Basic {self._basic}", "Accept": "application/json"}
-        try:
-            answer = self._http.request("POST", self._token_url, form=form, headers=headers)
-        except RefusedRequest as error:
-            raise AuthenticationError(str(error)) from None
-        self._token, life = _token_in(answer.body)
-        self._http.keep_secret(self._token)
-        self._ends_at = time.monotonic() + life - _EARLY_SECONDS
+    def to_keep(self, cursor: str | None, settings: AuthSettings) -> str | None:
+        """Return a cursor without the key that the source put into the path of its link."""
+        auth = self.by_settings[settings]
+        return auth.without_key(cursor) if cursor and isinstance(auth, ApiKey) else cursor
 
 
-def _token_in(body: bytes) -> tuple[str, float]:
-    try:
-        answer = exact_json.loads(body)
-        token, life = answer["access_token"], float(answer.get("expires_in") or _TOKEN_LIFE_SECONDS)
-    except (RecordError, KeyError, TypeError, ValueError, AttributeError):
-        raise BadResponse("rest: the answer of token_url holds no usable access_token") from None
-    if not isinstance(token, str) or not token:
-        raise BadResponse("rest: the answer of token_url holds no usable access_token")
-    return token, life
-
-
-def auth_of(settings: AuthSettings, credentials: RestCredentials, http: HttpSession) -> Auth:
-    """
-    Return what the settings ask for.
-
-    :raises ConfigError: naming the credentials that are missing
-    """
+def _fixed(settings: AuthSettings, credentials: RestCredentials) -> Authorizer:
     given = _Given(credentials, settings.type)
     match settings.type:
-        case "none":
-            return FixedAuth(Proof())
         case "bearer":
-            return FixedAuth(Proof(headers={"Authorization": f"Bearer {given.text('token')}"}))
+            return BearerToken(given.text("token"))
+        case "api_key" if settings.path:
+            return ApiKey(name=KEY_NAME, value=given.text("api_key"), place="path")
         case "api_key" if settings.param:
-            return FixedAuth(Proof(params={settings.param: given.text("api_key")}))
+            return ApiKey(name=settings.param, value=given.text("api_key"), place="query")
         case "api_key":
-            return FixedAuth(Proof(headers={settings.header: given.text("api_key")}))
+            return ApiKey(name=settings.header, value=given.text("api_key"))
         case "basic":
-            basic = basic_pair(given.text("username"), given.text("password"))
-            return FixedAuth(Proof(headers={"Authorization": f"Basic {basic}"}))
-        case "oauth2":
-            basic = basic_pair(given.text("client_id"), given.text("client_secret"))
-            token_url = given.text("token_url")
-            return ClientCredentialsAuth(http=http, token_url=token_url, basic=basic, scope=settings.scope)
+            return BasicAuth(username=given.text("username"), password=given.text("password"))
+        case _:
+            return NoAuth()
+
+
+def _grant(
+    settings: AuthSettings, credentials: RestCredentials, *, http: HttpSession, now: Callable[[], datetime]
+) -> Grant:
+    given = _Given(credentials, settings.type)
+    endpoint = _endpoint(settings, given, http=http, now=now)
+    scope = settings.scope or ""
+    match settings.grant:
+        case "client_credentials":
+            return ClientCredentials(endpoint=endpoint, scope=scope)
+        case "refresh_token":
+            return RefreshTokenGrant(endpoint=endpoint, refresh_token=given.text("refresh_token"))
+        case "password":
+            username, password = given.text("username"), given.text("password")
+            return PasswordGrant(endpoint=endpoint, username=username, password=password, scope=scope)
+        case "authorization_code":
+            return AuthorizationCode(
+                endpoint=endpoint,
+                authorize_url=settings.authorize_url or "",
+                scopes=tuple(scope.split()),
+                has_pkce=settings.pkce,
+            )
+
+
+def _endpoint(
+    settings: AuthSettings, given: _Given, *, http: HttpSession, now: Callable[[], datetime]
+) -> TokenEndpoint:
+    # Some let users in by their password alone.
+    client_id = given.text("client_id", is_needed=settings.grant != "password")
+    client_auth = settings.client_auth if client_id else "none"
+    return TokenEndpoint(
+        connector="rest",
+        http=http,
+        url=given.text("token_url"),
+        now=now,
+        client_id=client_id,
+        client_secret=given.text("client_secret", is_needed=client_auth != "none"),
+        client_auth=client_auth,
+    )
 
 
 class _Given:
@@ -124,9 +121,9 @@ class _Given:
         self._credentials = credentials
         self._auth_type = auth_type
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, *, is_needed: bool = True) -> str:
         text = plain(getattr(self._credentials, name))
-        if not text:
+        if not text and is_needed:
             raise ConfigError(f"rest: auth type {self._auth_type} needs {name}: give it with --credentials")
         return text
 
@@ -134,11 +131,6 @@ class _Given:
 def plain(value: SecretStr | str | None) -> str:
     """Return the text itself."""
     return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
-
-
-def basic_pair(name: str, password: str) -> str:
-    """Return what stands behind "Basic" in an Authorization header (RFC 7617)."""
-    return base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def secrets_in(credentials: RestCredentials) -> set[str]:

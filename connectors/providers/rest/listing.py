@@ -72,6 +72,7 @@ class Listing:
             cursor=request.cursor,
             count=len(listed.records),
             url=url,
+            page_size=request.page_size,
             envelope=listed.envelope,
             headers=headers,
             total=self._total(listed.envelope, headers),
@@ -86,7 +87,7 @@ class Listing:
             return None
         if not isinstance(found, bool) and re.fullmatch(r"[0-9]{1,18}", str(found)):
             return int(found)
-        raise SchemaError(f"rest: the total at {place!r} is no whole number", evidence=repr(found)[:500])
+        raise SchemaError(f"rest: the total at {place!r} is no whole number")
 
 
 def _defaults(settings: ListingSettings) -> dict[str, str]:
@@ -125,7 +126,7 @@ def _flag(envelope: Mapping[str, Any], path: str | None) -> bool | None:
         return found
     if str(found).lower() in _WORDS:
         return _WORDS[str(found).lower()]
-    raise SchemaError(f"rest: {path!r} is neither true nor false", evidence=repr(found)[:500])
+    raise SchemaError(f"rest: {path!r} is neither true nor false")
 
 
 def paging_of(settings: ListingSettings) -> Paging:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from connectors import all_connectors
 from connectors.errors import ConfigError
-from ingest import schedules
+from ingest import schedules, tokens
 from ingest.connecting import connector_for, lay_out_streams
 from ingest.management.base import Exit, SyncCommand, refuse
 from ingest.models import Source, SourceStream
@@ -73,6 +73,8 @@ class Command(SyncCommand):
         with transaction.atomic():
             is_new = source.pk is None
             source.save()
+            if credentials is not None:
+                tokens.let_ask_again(source.pk)
             streams = _lay_out(source, offered, schedule)
         if options["json"]:
             self.write_json(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ingest import jobs
+from ingest import finishing, jobs
 from ingest.management.base import Exit, SyncCommand, refuse, source_named
 from ingest.management.described import job_json
 from ingest.models import CollectionJob
@@ -30,7 +30,7 @@ class Command(SyncCommand):
         jobs.request_cancel(found)
         jobs.end_cancelled()
         for job in found:
-            jobs.finish(job.pk)  # those that no worker is at end here and now
+            finishing.finish(job.pk)  # those that no worker is at end here and now
         self._tell(_jobs_with([job.pk for job in found]), is_json=options["json"])
         return Exit.FAILED if ended_before else Exit.OK
 

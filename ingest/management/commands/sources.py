@@ -19,7 +19,7 @@ COLUMNS = [
     "latest job",
     "synced up to",
     "dead letters",
-    "paused",
+    "stopped",
 ]
 
 
@@ -58,6 +58,7 @@ def _described(source: Source, *, live_jobs: int, dead_letters: int) -> dict[str
         "name": source.name,
         "connector": source.connector,
         "is_paused": source.is_paused,
+        "needs_reconnect_since": source.needs_reconnect_since,
         "live_jobs": live_jobs,
         "latest_status": latest.status if latest else None,
         "last_success_at": _furthest_behind(successes),
@@ -94,5 +95,5 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
         one["latest_status"],
         one["last_success_at"] or "never",
         one["open_dead_letters"],
-        one["is_paused"],
+        "needs reconnecting" if one["needs_reconnect_since"] else "paused" if one["is_paused"] else "no",
     )

@@ -55,6 +55,11 @@ class Command(JobsCommand):
         chosen = source_named(source)
         if chosen.is_paused:
             refuse(f"{source} is paused and fetches nothing. Resume it in the admin, then sync.")
+        if chosen.needs_reconnect_since:
+            refuse(
+                f"{source} needs reconnecting: {chosen.needs_reconnect_reason} Then, or to find out more: "
+                f"python manage.py testconnection {source}"
+            )
         streams = _streams(chosen, stream)
         _check(chosen, streams, window)
         started = [self._start(one, full=full, window=window, options=options) for one in streams]

@@ -217,7 +217,7 @@ def test_credentials_are_sent_and_never_shown(
     [{"username": "ann"}, {"password": "x"}, {"token": "t", "username": "ann", "password": "x"}],
 )
 def test_credentials_that_do_not_fit_together_are_refused(feed: Maker, credentials: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="either token, or username and password"):
+    with pytest.raises(ConfigError, match="atom credentials"):
         feed(credentials)
 
 

@@ -62,7 +62,7 @@ def test_path_outside_the_roots_is_refused(folder: Path, source: Maker, given: s
         ("loop", "not below|no such file|cannot be opened"),
         ("nul\0.csv", "NUL"),
         ("x" * 5000, "not below|cannot be opened"),
-        ("s3://bucket/key.csv", "only files and http"),
+        ("ftp://host/key.csv", "only files and http"),
         ("file:///etc/passwd", "only files and http"),
     ],
 )

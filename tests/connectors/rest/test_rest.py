@@ -428,6 +428,43 @@ def test_a_key_the_source_puts_into_its_links_is_not_kept_in_the_cursor(
     assert ids([fetch(connector, cursor=first.next_cursor)]) == ["2"]
 
 
+def test_a_key_in_the_path_is_neither_kept_in_the_cursor_nor_shown(
+    rest: Rest, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/k3y-canary/items", query_string="").respond_with_json(
+        {"rows": [item(1)], "next": "/v1/k3y-canary/items?page=2"}
+    )
+    httpserver.expect_request("/v1/k3y-canary/items", query_string="page=2").respond_with_data("no", 400)
+    connector = rest(
+        {"api_key": "k3y-canary"},
+        sourceIdentifier=httpserver.url_for("/v1/{api_key}/items"),
+        auth={"type": "api_key", "path": True},
+        dataPath="rows",
+        pagination={"type": "next"},
+    )
+    first = fetch(connector)
+    assert ids([first]) == ["1"]
+    assert first.next_cursor == httpserver.url_for("/v1/{api_key}/items?page=2")
+    with pytest.raises(RefusedRequest) as refusal:
+        fetch(connector, cursor=first.next_cursor)
+    assert "/v1/[secret]/items" in str(refusal.value)
+    assert "k3y-canary" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "auth"),
+    [
+        ("http://example.com/items", {"type": "api_key", "path": True}),
+        ("http://example.com/{api_key}/items", {"type": "api_key"}),
+        ("http://example.com/{api_key}/items", {"type": "bearer", "path": True}),
+        ("http://example.com/{api_key}/items", {"type": "api_key", "param": "key", "path": True}),
+    ],
+)
+def test_a_key_in_the_path_has_its_place_there(url: str, auth: dict[str, Any], rest: Rest) -> None:
+    with pytest.raises(ConfigError, match="path"):
+        rest({"api_key": "k", "token": "t"}, sourceIdentifier=url, auth=auth)
+
+
 @pytest.mark.parametrize("echo", ["k3y-canary", "cmVz", "YW5uOnB3LWNhbmFyeQ=="])
 def test_credentials_a_source_echoes_are_left_out_of_the_message(
     echo: str, rest: Rest, httpserver: HTTPServer
