@@ -6,26 +6,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import NamedTuple, Protocol, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from connectors import exact_json
 from connectors.base import Json, SourceRecord
-from connectors.bodies import unzipped
 from connectors.delimited import Dialect, Row, RowReader, encoding_of, physical_lines
 from connectors.downloads import Download
 from connectors.errors import CursorExpired, RecordError, SchemaError, TransientError
-from connectors.http import Answer, HttpSession
+from connectors.http import HttpSession
 from connectors.kinds import to_datetime
 from connectors.packed import Packing, packing_of, unpacked
 from connectors.pages import split_records
 
-MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+GIGABYTE = 10**9
+#: On disk, unpacked.
+MAX_DOCUMENT_BYTES = 4 * GIGABYTE
+#: Of an object with its children, in memory.
+MAX_FAMILY_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 LINES_AT_ONCE = 100
 COLUMNS_SHOWN = 60
-_GZIP = b"\x1f\x8b"
 _NOWHERE = 0
 Item = TypeVar("Item")
 
@@ -68,20 +71,42 @@ class Layout(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One JSON document with all rows; `split` finds them, and how many there should be if it says so."""
+    """
+    One JSON document with all rows; `read` finds them one by one, and how many there should be if it says so.
 
-    split: Callable[[Answer], tuple[Sequence[SourceRecord], int | None]]
+    It lies on disk meanwhile: what tells whether it is whole stands behind the rows, so it is read twice.
+    """
+
+    connector: str
+    read: Callable[[IO[bytes]], tuple[Iterator[SourceRecord], int | None]]
 
     def open(self, files: HttpSession, url: str, spot: Spot) -> OpenReport:
-        answer = files.request("GET", url, max_bytes=MAX_DOCUMENT_BYTES)
-        if answer.body.startswith(_GZIP):
-            body = b"".join(unzipped([answer.body], MAX_DOCUMENT_BYTES))
-            answer = Answer(answer.status, answer.headers, body, answer.url)
-        records, total = self.split(answer)
-        rows = (Placed(record, Spot(number)) for number, record in enumerate(records, 1))
-        return OpenReport(islice(rows, spot.row, None), total)
+        kept = TemporaryFile()  # noqa: SIM115 - closed when its last row was read
+        try:
+            self._keep(_File(files, url, Spot()), kept)
+            records, total = self.read(kept)
+        except BaseException:
+            kept.close()
+            raise
+        return OpenReport(islice(_placed_in(kept, records), spot.row, None), total)
+
+    def _keep(self, file: _File, kept: IO[bytes]) -> None:
+        for chunk in file.chunks():
+            kept.write(chunk)
+            if kept.tell() > MAX_DOCUMENT_BYTES:
+                most = f"{MAX_DOCUMENT_BYTES / GIGABYTE:g} GB"
+                raise SchemaError(
+                    f"{self.connector}: the report is over {most}: ask for fewer days at a time"
+                )
+        kept.seek(0)
+
+
+def _placed_in(kept: IO[bytes], records: Iterator[SourceRecord]) -> Iterator[Placed]:
+    with kept:
+        for number, record in enumerate(records, 1):
+            yield Placed(record, Spot(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +145,9 @@ class JsonLines:
                 family, size = [], 0
             family.append(line)
             size, end = size + len(line), after
-            if size > MAX_DOCUMENT_BYTES:
+            if size > MAX_FAMILY_BYTES:
                 raise SchemaError(
-                    f"{self.connector}: one object with its children is over {MAX_DOCUMENT_BYTES} bytes"
+                    f"{self.connector}: one object with its children is over {MAX_FAMILY_BYTES} bytes"
                 )
         if family:
             yield self._assembled(family), end

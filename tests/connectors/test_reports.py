@@ -6,8 +6,9 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import IO
 
 import msgspec
 import pytest
@@ -16,7 +17,6 @@ from pytest_httpserver import HTTPServer
 from connectors import report_rows
 from connectors.base import FetchRequest, SourceRecord
 from connectors.errors import CursorExpired, NotReady, SchemaError, TransientError
-from connectors.http import Answer
 from connectors.pages import split_records
 from connectors.report_rows import CsvRows, Document, JsonLines
 from connectors.reports import place_of
@@ -292,7 +292,7 @@ def test_an_object_that_cannot_be_kept_costs_neither_the_one_before_it_nor_its_o
 def test_children_without_end_are_not_gathered_in_memory(
     office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_rows, "MAX_DOCUMENT_BYTES", 1000)
+    monkeypatch.setattr(report_rows, "MAX_FAMILY_BYTES", 1000)
     child = b'{"id": "l1", "__parentId": "o1"}\n'
     desk = office(b'{"id": "o1"}\n' + child * 40, seconds=0)
 
@@ -341,13 +341,13 @@ def test_csv_without_its_id_column_is_no_report(office: Open) -> None:
 
 
 def test_a_document_is_read_on_by_row_and_says_how_many_there_are(office: Open) -> None:
-    def split(answer: Answer) -> tuple[list[object], int]:
-        found = split_records(answer.body, path="rows", id_path="id", updated_path=None, connector="office")
-        return list(found.records), found.envelope["total"]
+    def read(file: IO[bytes]) -> tuple[Iterator[SourceRecord], int]:
+        found = split_records(file.read(), path="rows", id_path="id", updated_path=None, connector="office")
+        return iter(found.records), found.envelope["total"]
 
     rows = [{"id": n} for n in range(5)]
     desk = office(msgspec.json.encode({"rows": rows, "total": 5}), seconds=0)
-    layout = Document(split)  # type: ignore[arg-type]
+    layout = Document(connector="office", read=read)
     first = desk.flow(layout).fetch(FetchRequest(cursor=started(desk), page_size=2))
 
     rest = read_all(desk.flow(layout), first.next_cursor, page_size=2)

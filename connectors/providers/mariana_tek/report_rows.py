@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,6 @@ from connectors import exact_json, normal
 from connectors.base import MAX_ID_LENGTH, Json, SourceRecord
 from connectors.errors import BadResponse, RecordError, SchemaError
 from connectors.fields import Fields
-from connectors.http import Answer
 from connectors.kinds import GenericRecord, OrderLine, Reservation
 from connectors.providers.mariana_tek import classifying
 from connectors.providers.mariana_tek.settings import TableReport
@@ -86,30 +85,32 @@ def records_of(table: Table, report: TableReport, connector: str) -> list[Source
 
     :raises SchemaError: if columns are missing or named twice
     """
-    columns = _columns(table, report, connector)
+    return list(records_under(table.headers, table.rows, report, connector))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that is no JSON we can keep."""
+
+    text: bytes
+    reason: str
+
+
+def records_under(
+    headers: Sequence[Any], rows: Iterable[Any], report: TableReport, connector: str
+) -> Iterator[SourceRecord]:
+    """
+    Return the records of rows that come one by one, as `records_of` does.
+
+    :raises SchemaError: at once, if columns are missing or named twice
+    """
+    columns = _columns(headers, report, connector)
     seen: Counter[str] = Counter()
-    return [_record(row, columns, report, seen, f"row {at}") for at, row in enumerate(table.rows, 1)]
+    return (_record(row, columns, report, seen, f"row {at}") for at, row in enumerate(rows, 1))
 
 
-def whole_file(
-    answer: Answer, *, report: TableReport, connector: str
-) -> tuple[list[SourceRecord], int | None]:
-    """
-    Return the rows of a report's file, and how many there should be.
-
-    :raises SchemaError: if it holds fewer than it says there are
-    """
-    table = table_in(answer.body, connector)
-    if table.total is not None and len(table.rows) < table.total:
-        raise SchemaError(
-            f"{connector}: the report {report.slug} has {table.total} rows and holds {len(table.rows)}: ask "
-            "for fewer days at a time, or a larger row_limit"
-        )
-    return records_of(table, report, connector), table.total
-
-
-def _columns(table: Table, report: TableReport, connector: str) -> list[str]:
-    columns = [column_named(str(header)) for header in table.headers]
+def _columns(headers: Sequence[Any], report: TableReport, connector: str) -> list[str]:
+    columns = [column_named(str(header)) for header in headers]
     shown = ", ".join(columns[:SHOWN]) or "none"
     doubled = [name for name, count in Counter(columns).items() if count > 1]
     if doubled:
@@ -131,6 +132,9 @@ def _columns(table: Table, report: TableReport, connector: str) -> list[str]:
 def _record(
     row: Any, columns: Sequence[str], report: TableReport, seen: Counter[str], position: str
 ) -> SourceRecord:
+    if isinstance(row, Unreadable):
+        body = _body({"text": row.text.decode("utf-8", "backslashreplace").replace("\0", "\\u0000")})
+        return SourceRecord(body=body, position=position, problem=f"{position}: {row.reason}")
     if not isinstance(row, list) or len(row) != len(columns):
         many = len(row) if isinstance(row, list) else "no"
         problem = f"{position}: {many} values where there are {len(columns)} columns"

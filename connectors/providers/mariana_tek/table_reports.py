@@ -17,7 +17,8 @@ from connectors.errors import BadResponse, CursorExpired, RecordError, SchemaErr
 from connectors.fields import Fields
 from connectors.http import Answer, HttpSession
 from connectors.providers.mariana_tek.listing import Ask
-from connectors.providers.mariana_tek.report_rows import records_of, table_in, whole_file
+from connectors.providers.mariana_tek.report_file import whole_file
+from connectors.providers.mariana_tek.report_rows import records_of, table_in
 from connectors.providers.mariana_tek.settings import TableReport
 from connectors.report_rows import Document
 from connectors.reports import Report, ReportFlow, ReportState
@@ -74,7 +75,9 @@ class ReportDays:
             start=self._start,
             poll=self._poll,
             files=files,
-            layout=Document(partial(whole_file, report=report, connector=CONNECTOR)),
+            layout=Document(
+                connector=CONNECTOR, read=partial(whole_file, report=report, connector=CONNECTOR)
+            ),
             clock=clock,
             poll_seconds=poll_seconds,
         )
