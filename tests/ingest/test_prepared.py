@@ -14,6 +14,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 UNTIL_KEPT = 6  # PostgreSQL makes five plans for the values at hand before it keeps one for all
 
 
+@pytest.fixture(autouse=True)
+def _fresh_connection(transactional_db: None) -> None:
+    """What earlier tests prepared is not asked about."""
+    connection.close()
+
+
 def prepared() -> dict[str, int]:
     """Return, by name, how often a kept plan was used on this connection."""
     with connection.cursor() as cursor:
@@ -66,7 +72,6 @@ def test_a_new_connection_plans_for_itself(stream: StreamNamed) -> None:
 
 def test_a_transaction_undone_leaves_what_it_planned(stream: StreamNamed) -> None:
     orders = stream("orders").pk
-    connection.close()
     with transaction.atomic():
         ask(orders)
         transaction.set_rollback(True)
@@ -79,7 +84,6 @@ def test_a_transaction_undone_leaves_what_it_planned(stream: StreamNamed) -> Non
 def test_behind_a_pool_of_transactions_nothing_is_left_on_a_connection(
     script: Script, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection.close()
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
     script.says("orders", [record("1", total=3)], [record("2", total=3)])
 
