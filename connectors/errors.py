@@ -112,6 +112,17 @@ class NotReady(ConnectorError):
         self.retry_after = retry_after
 
 
+class NotAsked(ConnectorError):
+    """The provider was not asked, for a reason that passes by itself: ask again later. That is no failure."""
+
+    error_type = "not_asked"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        """`retry_after`: seconds until it is worth asking."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class RecordError(ConnectorError):
     """One record cannot be read or stored: dead-letter it and go on."""
 

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from connectors.base import FetchRequest, Page, SourceRecord
-from connectors.errors import CursorExpired, TransientError
+from connectors.errors import CursorExpired, NotAsked, TransientError
 
 #: So many that long stretches of parents without children are soon over, so few that a page stays short.
 PARENTS_AT_ONCE = 50
@@ -64,7 +64,7 @@ class NestedListing:
         for asked, parent in enumerate(islice(parents.records, number, number + self._at_once)):
             try:
                 page = self._list_children(parent, inside, request) if parent.external_id else Page()
-            except TransientError:
+            except (TransientError, NotAsked):
                 if not asked:
                     raise
                 break

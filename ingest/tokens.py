@@ -25,6 +25,7 @@ from connectors.errors import (
     ConfigError,
     ConnectorError,
     NeedsReconnect,
+    NotAsked,
     RateLimited,
     TransientError,
 )
@@ -214,9 +215,11 @@ def _refusal(row: SourceToken) -> ConnectorError | None:
         return NeedsReconnect(reason)
     if row.quiet_until and (wait := (row.quiet_until - now).total_seconds()) > 0:
         return RateLimited("The token endpoint asked us to slow down.", retry_after=wait)
-    if row.unanswered_at and now - row.unanswered_at < QUIET:
-        return TransientError(
-            "A renewal of the source's token got no answer just now; it is tried again soon."
+    if row.unanswered_at and (wait := (row.unanswered_at + QUIET - now).total_seconds()) > 0:
+        # Nor is it a failure of those who wait: the source's other jobs would be spared a minute for it.
+        return NotAsked(
+            f"A renewal of the source's token got no answer just now; it is tried again in {wait:.0f} s.",
+            retry_after=wait,
         )
     return None
 

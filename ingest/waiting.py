@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from connectors.errors import ConnectorError, NotReady, RateLimited, TransientError
+from connectors.errors import ConnectorError, NotAsked, NotReady, RateLimited, TransientError
 from ingest import jobs
 from ingest.leases import Lease, write_fenced
 from ingest.models import CollectionJob
@@ -29,7 +29,7 @@ def put_off(lease: Lease, job: CollectionJob, error: ConnectorError) -> None:
 
     :raises LeaseLost: if another worker has it
     """
-    if isinstance(error, NotReady):
+    if isinstance(error, NotReady | NotAsked):
         _wait(lease, job, error, seconds=error.retry_after, attempts=F("attempts"))
     elif isinstance(error, RateLimited):
         _wait(

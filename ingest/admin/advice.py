@@ -13,6 +13,7 @@ _ADVICE = {
     "trouble is passing, sync again, else the connector has to learn the new form.",
     "pagination": "Report the loop to the provider, or set another paging kind on the source's page.",
     "cursor_expired": "Nothing: the run starts its window over. If it happens again, enlarge the page size.",
+    "not_asked": "Nothing: the run goes on by itself in some seconds.",
     "not_ready": "Nothing: the provider is making a report, and the run goes on when it is there.",
     "deletions_held": "Look at the provider: if the objects are really gone, press Accept deletions on the "
     "page of the run, else mend what the source may read and run a full refresh.",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,16 @@ MADE = (f"connectors/providers/{NAME}.py", f"sandbox/{NAME}.py", f"tests/connect
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Path:
     for part in PARTS:
         shutil.copytree(PROJECT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PROJECT / "docs" / "providers", tmp_path / "docs" / "providers")
     for file in ("manage.py", "pyproject.toml"):
         shutil.copy(PROJECT / file, tmp_path)
+    # Private servers and keys belong to their folder; the copy is told of them.
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+        monkeypatch.setenv(name, getattr(settings, name))
+    monkeypatch.setenv("FIELD_ENCRYPTION_KEYS", ",".join(settings.FIELD_ENCRYPTION_KEYS))
     return tmp_path
 
 
