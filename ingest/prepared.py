@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -33,7 +33,7 @@ class Prepared:
         self._prepare = f"PREPARE {name} ({', '.join(parameters.values())}) AS {sql % places}"
         arguments = ", ".join(f"%({parameter})s" for parameter in parameters)
         self._execute = f"{_BY_INDEX}EXECUTE {name} ({arguments})"
-        self._knowing: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+        self._knowing: WeakSet[Any] = WeakSet()
 
     def execute(self, cursor: CursorWrapper, values: Mapping[str, Any]) -> None:
         """
@@ -47,5 +47,5 @@ class Prepared:
         link = cursor.connection
         if link not in self._knowing:
             cursor.execute(self._prepare)
-            self._knowing[link] = True
+            self._knowing.add(link)
         cursor.execute(self._execute, values)

@@ -9,8 +9,8 @@ from typing import IO, Any
 from connectors import exact_json
 from connectors.base import SourceRecord
 from connectors.errors import BadResponse, RecordError, SchemaError
-from connectors.json_rows import Piece, cut
-from connectors.providers.mariana_tek.report_rows import Unreadable, records_under
+from connectors.json_rows import MAX_BYTES, Piece, cut
+from connectors.providers.mariana_tek.report_rows import Unreadable, records_under, table_in
 from connectors.providers.mariana_tek.settings import TableReport
 
 #: Where the table stands: at the top of a file [S], or nested as in an answer, which is cheap to allow for.
@@ -29,29 +29,36 @@ def whole_file(
     """
     headers: Any = None
     total: Any = None
-    rows, place = 0, ""
+    rows, place, headed = 0, "", ""
     names = {f"{at}{name}" for at in PLACES for name in ("headers", "total_records")}
-    for piece in _pieces(file, names | {f"{at}rows.*" for at in PLACES}):
+    for piece in _pieces(file, names | {f"{at}rows.*" for at in PLACES}, connector):
         if piece.place.endswith("*"):
             rows, place = rows + 1, piece.place
         elif piece.place.endswith("headers"):
-            headers, place = _read(piece, connector), place or f"{piece.place.removesuffix('headers')}rows.*"
+            headers, headed = _read(piece, connector), f"{piece.place.removesuffix('headers')}rows.*"
         else:
             total = _read(piece, connector)
-    if not isinstance(headers, list):
-        raise SchemaError(f"{connector}: a report without headers and rows")
-    total = total if isinstance(total, int) and not isinstance(total, bool) else None
+    file.seek(0)
+    if not rows or place != headed or not isinstance(headers, list):
+        # Without rows it is small, or no table: what is told of an answer is told of it.
+        table = table_in(file.read(MAX_BYTES), connector)
+        headers, found, rows, total = table.headers, iter(table.rows), len(table.rows), table.total
+    else:
+        found = map(_row, _pieces(file, {place}, connector))
+        total = total if isinstance(total, int) and not isinstance(total, bool) else None
     if total is not None and rows < total:
         raise SchemaError(
             f"{connector}: the report {report.slug} has {total} rows and holds {rows}: ask "
             "for fewer days at a time, or a larger row_limit"
         )
-    file.seek(0)
-    return records_under(headers, map(_row, _pieces(file, {place})), report, connector), total
+    return records_under(headers, found, report, connector), total
 
 
-def _pieces(file: IO[bytes], wanted: set[str]) -> Iterator[Piece]:
-    return cut(iter(partial(file.read, CHUNK_BYTES), b""), wanted=wanted)
+def _pieces(file: IO[bytes], wanted: set[str], connector: str) -> Iterator[Piece]:
+    try:
+        yield from cut(iter(partial(file.read, CHUNK_BYTES), b""), wanted=wanted)
+    except (BadResponse, SchemaError) as error:
+        raise type(error)(f"{connector}: a report cannot be read: {error}") from None
 
 
 def _read(piece: Piece, connector: str) -> Any:

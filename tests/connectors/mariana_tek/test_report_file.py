@@ -51,6 +51,11 @@ def test_a_report_without_any_row_is_read() -> None:
     assert read(written({"headers": ["Customer ID"], "rows": [], "total_records": 0})) == ([], 0)
 
 
+def test_a_report_that_lost_all_its_rows_is_refused() -> None:
+    with pytest.raises(SchemaError, match="has 3 rows and holds 0"):
+        read(written({"headers": ["Customer ID"], "rows": [], "total_records": 3}))
+
+
 def test_numbers_are_exact() -> None:
     text = b'{"headers": ["Customer ID", "Price"], "rows": [[9007199254740993, 0.1234567890123456789]]}'
     found, _ = read(io.BytesIO(text))
@@ -65,11 +70,21 @@ def test_a_row_that_cannot_be_kept_costs_no_other() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"7", b"", b'{"headers": ["Customer ID"], "rows": [[1], ['])
 def test_what_cannot_be_read_is_told(body: bytes) -> None:
-    with pytest.raises(BadResponse, match="the document"):
+    with pytest.raises(BadResponse, match="mariana_tek: a report cannot be read: the document"):
         read(io.BytesIO(body))
 
 
-@pytest.mark.parametrize("told", [[], {"data": {}}, {"headers": {}, "rows": [[1]]}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        {"data": {}},
+        {"headers": {}, "rows": [[1]]},
+        {"headers": ["Customer ID"]},
+        {"headers": ["Customer ID"], "rows": {}},
+        {"headers": ["Customer ID"], "data": {"rows": [[1]]}},
+    ],
+)
 def test_what_is_no_table_is_told(told: Any) -> None:
     with pytest.raises(SchemaError, match="without headers and rows"):
         read(written(told))
